@@ -1,0 +1,76 @@
+package api
+
+import (
+	"net/http"
+	"runtime/debug"
+)
+
+// wrap puts around the routes what holds for all of them: a panic is that
+// request's failure only, every request is logged, and no browser guesses the
+// type of an answer.
+func (s *Server) wrap(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		a := &answer{ResponseWriter: w}
+		began := s.o.Now()
+		defer func() {
+			if v := recover(); v != nil {
+				s.panicked(a, r, v)
+			}
+			s.log.Debug().Str("method", r.Method).Str("path", loggedPath(r)).Int("status", a.status).
+				Int64("bytes", a.bytes).Dur("took", s.o.Now().Sub(began)).Msg("request")
+		}()
+		w.Header().Set("X-Content-Type-Options", "nosniff")
+		next.ServeHTTP(a, r)
+	})
+}
+
+// panicked turns a handler's panic into a 500, or into a cut connection when
+// the answer had begun: a caller must not take half of it for the whole.
+func (s *Server) panicked(a *answer, r *http.Request, v any) {
+	if v == http.ErrAbortHandler {
+		panic(v)
+	}
+	s.log.Error().Str("method", r.Method).Str("path", loggedPath(r)).Interface("panic", v).
+		Bytes("stack", debug.Stack()).Msg("a request failed with a panic; please report this")
+	if a.status != 0 {
+		panic(http.ErrAbortHandler)
+	}
+	s.writeError(a, r, newFault(http.StatusInternalServerError, CodeInternal,
+		"the agent failed on this request and goes on; its log has the details, please report them"))
+}
+
+// answer remembers what was answered, for the log.
+type answer struct {
+	http.ResponseWriter
+	status int
+	bytes  int64
+}
+
+// WriteHeader notes the first status that is final.
+func (a *answer) WriteHeader(status int) {
+	if a.status == 0 && status >= http.StatusOK {
+		a.status = status
+	}
+	a.ResponseWriter.WriteHeader(status)
+}
+
+func (a *answer) Write(p []byte) (int, error) {
+	if a.status == 0 {
+		a.status = http.StatusOK
+	}
+	n, err := a.ResponseWriter.Write(p)
+	a.bytes += int64(n)
+	return n, err
+}
+
+// Flush sends what was written so far; it is here for handlers that ask for an
+// http.Flusher instead of a ResponseController.
+func (a *answer) Flush() {
+	if a.status == 0 {
+		a.status = http.StatusOK
+	}
+	http.NewResponseController(a.ResponseWriter).Flush()
+}
+
+// Unwrap lets http.ResponseController reach the connection.
+func (a *answer) Unwrap() http.ResponseWriter { return a.ResponseWriter }

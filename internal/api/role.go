@@ -1,0 +1,89 @@
+package api
+
+import (
+	"fmt"
+	"net/http"
+)
+
+// Role is what a caller may do, and what a route asks for.
+type Role string
+
+// The roles. Each of read, trigger and admin includes those before it. RoleHook
+// is for routes whose handler proves the sender by itself (an HMAC over the
+// body): no identity is asked for, nor does one help.
+const (
+	RoleNone    Role = "none"
+	RoleRead    Role = "read"
+	RoleTrigger Role = "trigger"
+	RoleAdmin   Role = "admin"
+	RoleHook    Role = "hook"
+)
+
+// ParseRole reads the role of a token: read, trigger or admin.
+func ParseRole(s string) (Role, error) {
+	switch r := Role(s); r {
+	case RoleRead, RoleTrigger, RoleAdmin:
+		return r, nil
+	}
+	return "", fmt.Errorf("%q is not a role of a token; write read, trigger or admin", s)
+}
+
+// rank orders the roles that include each other.
+func (r Role) rank() int {
+	switch r {
+	case RoleRead:
+		return 1
+	case RoleTrigger:
+		return 2
+	case RoleAdmin:
+		return 3
+	}
+	return 0
+}
+
+// allows says whether a caller with role r may use a route that asks for want.
+func (r Role) allows(want Role) bool {
+	switch want {
+	case RoleNone, RoleHook:
+		return true
+	case RoleRead, RoleTrigger, RoleAdmin:
+		return r.rank() >= want.rank()
+	}
+	return false // an unknown role lets nobody in
+}
+
+// route is one line of the table: what may be asked, and who may ask it.
+type route struct {
+	method string // empty: any, for a mounted handler that looks for itself
+	path   string // of http.ServeMux, but a word may follow {name...}
+	role   Role
+	about  string // for `GET /`; empty: not listed there
+	stream bool   // answers as long as it likes
+	serve  func(*Server, http.ResponseWriter, *http.Request)
+}
+
+// routes is the route × role table. What is mounted later joins it with a role
+// of its own; a route without a role can't exist.
+//
+// Cancelling and retrying ask for trigger: whoever may start runs may also end
+// and repeat them. Holding a source stops everybody's, so it asks for admin.
+var routes = []route{
+	{"GET", "/{$}", RoleNone, "", false, (*Server).root},
+	{"GET", "/health", RoleNone, "Health check and status", false, (*Server).health},
+	{"GET", "/events", RoleRead, "Server-Sent Events stream", true, (*Server).events},
+	{"POST", "/trigger", RoleTrigger, "Trigger pipeline execution", false, (*Server).trigger},
+
+	{"GET", "/v1/version", RoleRead, "", false, (*Server).version},
+	{"GET", "/v1/runs", RoleRead, "Runs, newest first", false, (*Server).runs},
+	{"GET", "/v1/runs/{id}", RoleRead, "", false, (*Server).run},
+	{"DELETE", "/v1/runs/{id}", RoleTrigger, "", false, (*Server).cancel},
+	{"GET", "/v1/runs/{id}/logs", RoleRead, "", true, (*Server).logs},
+	{"GET", "/v1/sources", RoleRead, "Sources and their revisions", false, (*Server).sources},
+	{"POST", "/v1/sources/{name}/suspend", RoleAdmin, "", false, (*Server).suspend},
+	{"POST", "/v1/sources/{name}/resume", RoleAdmin, "", false, (*Server).resume},
+	{"POST", "/v1/suspend", RoleAdmin, "", false, (*Server).suspend},
+	{"POST", "/v1/resume", RoleAdmin, "", false, (*Server).resume},
+	{"GET", "/v1/plan", RoleRead, "What would be done now", false, (*Server).plan},
+	{"GET", "/v1/resources", RoleRead, "Resources and their state", false, (*Server).resources},
+	{"POST", "/v1/resources/{kind}/{name...}/retry", RoleTrigger, "", false, (*Server).retry},
+}
