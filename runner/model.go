@@ -43,6 +43,8 @@ type Job struct {
 	ArtifactPath  string
 	Condition     *Condition // nil: always
 	Retry         Retry
+
+	dockerfileAt position // of the value of `dockerfile`, for faults found later
 }
 
 // Port publishes a container's port. HostIP empty means all interfaces.
