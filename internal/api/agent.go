@@ -6,7 +6,6 @@ import (
 
 	"github.com/abide-agent/abide/reconcile"
 	"github.com/abide-agent/abide/runner"
-	"github.com/abide-agent/abide/sse"
 )
 
 // Agent is what the API serves. All methods are called from many goroutines at
@@ -27,9 +26,10 @@ type Agent interface {
 	Runs(ctx context.Context, q RunQuery) (runs []runner.Run, next string, err error)
 	// Run gives one run, or reconcile.ErrNotFound.
 	Run(ctx context.Context, id string) (runner.Run, error)
-	// Logs yields the numbered events of one run in order, and with q.Follow
-	// goes on until the run has ended. An error is yielded once, last.
-	Logs(ctx context.Context, q LogQuery) iter.Seq2[sse.Event, error]
+	// Logs yields the events of one run in order, at least what its jobs printed
+	// and how it ended, and with q.Follow goes on until the run has ended. An
+	// error is yielded once, last.
+	Logs(ctx context.Context, q LogQuery) iter.Seq2[LogLine, error]
 	// Cancel asks a run to end and does not wait for it: reconcile.ErrNotFound,
 	// or reconcile.ErrConflict when it had ended before.
 	Cancel(ctx context.Context, id, by string) error
@@ -72,6 +72,14 @@ type LogQuery struct {
 	Run    string
 	After  uint64 // only events with a greater id
 	Follow bool   // go on until the run has ended
+}
+
+// LogLine is one event of a run, encoded as it stands in the event log.
+type LogLine struct {
+	ID     uint64
+	Job    string
+	Output bool   // a line that the job printed
+	Data   []byte // the event's JSON object on one line, its `id` included
 }
 
 // ResourceQuery selects resources; an empty field selects all.

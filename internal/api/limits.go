@@ -40,6 +40,10 @@ const (
 	// flushEvery is how long a line of a log may wait for others to share a
 	// packet with.
 	flushEvery = 2 * time.Millisecond
+	// beginAfter is how long a log that has no line yet waits with its headers,
+	// and beatEvery how often it then shows that it is alive.
+	beginAfter = 50 * time.Millisecond
+	beatEvery  = 15 * time.Second
 )
 
 // limits holds those of the above that tests shorten.

@@ -1,13 +1,10 @@
 package api
 
 import (
-	"bytes"
 	"encoding/json"
 	"net/http"
 	"strconv"
 	"strings"
-	"sync"
-	"time"
 
 	"github.com/abide-agent/abide/sse"
 )
@@ -15,17 +12,18 @@ import (
 // logFormat writes the events of a run in one of the formats.
 type logFormat struct {
 	mime   string
-	append func(b []byte, e sse.Event) ([]byte, error)
+	beat   string // what shows in a silence that the connection is alive
+	append func(b []byte, l LogLine) ([]byte, error)
 }
 
 // logFormats: text is for people: what the jobs printed, each line with its job
 // in front as the clients of pin show it, and what went wrong. json (one object
 // a line, with its `id`) and sse have every event of the run.
 var logFormats = map[string]logFormat{
-	"":     {"text/plain; charset=utf-8", appendText},
-	"text": {"text/plain; charset=utf-8", appendText},
-	"json": {"application/x-ndjson", appendJSON},
-	"sse":  {"text/event-stream", appendFrame},
+	"":     {"text/plain; charset=utf-8", "", appendText},
+	"text": {"text/plain; charset=utf-8", "", appendText},
+	"json": {"application/x-ndjson", "", appendJSON},
+	"sse":  {"text/event-stream", ":\n\n", appendFrame},
 }
 
 // logs answers with the log of one run. With `?follow=true` it goes on until
@@ -46,14 +44,14 @@ func (s *Server) logs(w http.ResponseWriter, r *http.Request) {
 	h.Set("Content-Type", format.mime)
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Accel-Buffering", "no") // a proxy must not hold lines back
-	out := newLineWriter(w)
+	out := newLineWriter(w, format.beat)
 	if q.Follow {
-		out.flushSoon() // the headers, before the first line
+		out.begin()
 	}
 	var buf []byte
-	for e, err := range s.o.Agent.Logs(r.Context(), q) {
+	for line, err := range s.o.Agent.Logs(r.Context(), q) {
 		if err == nil {
-			buf, err = format.append(buf[:0], e)
+			buf, err = format.append(buf[:0], line)
 		}
 		if err == nil && len(buf) > 0 {
 			err = out.write(buf)
@@ -108,115 +106,34 @@ func logQuery(r *http.Request) (LogQuery, logFormat, *fault) {
 	return q, format, checkName("id", q.Run)
 }
 
-func appendText(b []byte, e sse.Event) ([]byte, error) {
-	if !e.Output() && e.Level != sse.Error && e.Level != sse.Warning {
+func appendText(b []byte, l LogLine) ([]byte, error) {
+	var e struct{ Level, Message string }
+	if err := json.Unmarshal(l.Data, &e); err != nil {
+		return b, err
+	}
+	if !l.Output && e.Level != sse.Error && e.Level != sse.Warning {
 		return b, nil
 	}
-	if e.Job != "" {
+	if l.Job != "" {
 		b = append(b, '[')
-		b = append(b, e.Job...)
+		b = append(b, l.Job...)
 		b = append(b, "] "...)
 	}
 	b = append(b, strings.TrimRight(e.Message, "\n")...)
 	return append(b, '\n'), nil
 }
 
-// appendJSON puts the id in front of the event's own object.
-func appendJSON(b []byte, e sse.Event) ([]byte, error) {
-	data, err := json.Marshal(e)
-	if err != nil {
-		return b, err
-	}
-	b = append(b, `{"id":`...)
-	b = strconv.AppendUint(b, e.ID, 10)
-	if rest := bytes.TrimPrefix(data, []byte{'{'}); len(rest) > 1 {
-		b = append(b, ',')
-		b = append(b, rest...)
-	} else {
-		b = append(b, '}')
-	}
-	return append(b, '\n'), nil
+func appendJSON(b []byte, l LogLine) ([]byte, error) {
+	return append(append(b, l.Data...), '\n'), nil
 }
 
-func appendFrame(b []byte, e sse.Event) ([]byte, error) {
-	data, err := json.Marshal(e)
-	if err != nil {
-		return b, err
+func appendFrame(b []byte, l LogLine) ([]byte, error) {
+	if l.ID != 0 { // a notice for this reader alone has none
+		b = append(b, "id: "...)
+		b = strconv.AppendUint(b, l.ID, 10)
+		b = append(b, '\n')
 	}
-	b = append(b, "id: "...)
-	b = strconv.AppendUint(b, e.ID, 10)
-	b = append(b, "\ndata: "...)
-	b = append(b, data...)
+	b = append(b, "data: "...)
+	b = append(b, l.Data...)
 	return append(b, "\n\n"...), nil
-}
-
-// lineWriter writes lines and sends them soon: those that come within
-// flushEvery share one packet, so that a chatty run costs few system calls and
-// a quiet one is seen at once.
-type lineWriter struct {
-	mu      sync.Mutex // ResponseWriter is for one goroutine at a time
-	w       http.ResponseWriter
-	rc      *http.ResponseController
-	timer   *time.Timer
-	pending bool // the timer runs
-	begun   bool
-	closed  bool
-	err     error
-}
-
-func newLineWriter(w http.ResponseWriter) *lineWriter {
-	l := &lineWriter{w: w, rc: http.NewResponseController(w)}
-	l.timer = time.AfterFunc(time.Hour, l.flush)
-	l.timer.Stop()
-	return l
-}
-
-func (l *lineWriter) write(p []byte) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.err != nil {
-		return l.err
-	}
-	l.begun = true
-	if !l.pending {
-		l.rc.SetWriteDeadline(time.Now().Add(stallTime))
-		l.pending = true
-		l.timer.Reset(flushEvery)
-	}
-	_, l.err = l.w.Write(p)
-	return l.err
-}
-
-// flushSoon sends what there is, be it the headers only.
-func (l *lineWriter) flushSoon() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if !l.pending {
-		l.pending = true
-		l.timer.Reset(50 * flushEvery)
-	}
-}
-
-func (l *lineWriter) flush() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.pending = false
-	if l.closed {
-		return
-	}
-	l.begun = true
-	l.rc.SetWriteDeadline(time.Now().Add(stallTime))
-	if err := l.rc.Flush(); err != nil && l.err == nil {
-		l.err = err
-	}
-}
-
-// close ends the use of the ResponseWriter by the timer, and says whether
-// anything of the answer went out.
-func (l *lineWriter) close() (begun bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.closed = true
-	l.timer.Stop()
-	return l.begun
 }

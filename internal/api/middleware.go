@@ -13,11 +13,13 @@ func (s *Server) wrap(next http.Handler) http.Handler {
 		a := &answer{ResponseWriter: w}
 		began := s.o.Now()
 		defer func() {
+			s.log.Debug().Str("method", r.Method).Str("path", loggedPath(r)).Int("status", a.status).
+				Int64("bytes", a.bytes).Dur("took", s.o.Now().Sub(began)).Msg("request")
+		}()
+		defer func() {
 			if v := recover(); v != nil {
 				s.panicked(a, r, v)
 			}
-			s.log.Debug().Str("method", r.Method).Str("path", loggedPath(r)).Int("status", a.status).
-				Int64("bytes", a.bytes).Dur("took", s.o.Now().Sub(began)).Msg("request")
 		}()
 		w.Header().Set("X-Content-Type-Options", "nosniff")
 		next.ServeHTTP(a, r)
@@ -63,14 +65,17 @@ func (a *answer) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// Flush sends what was written so far; it is here for handlers that ask for an
-// http.Flusher instead of a ResponseController.
-func (a *answer) Flush() {
+// FlushError sends what was written so far.
+func (a *answer) FlushError() error {
 	if a.status == 0 {
 		a.status = http.StatusOK
 	}
-	http.NewResponseController(a.ResponseWriter).Flush()
+	return http.NewResponseController(a.ResponseWriter).Flush()
 }
+
+// Flush is for handlers that ask for an http.Flusher instead of a
+// ResponseController.
+func (a *answer) Flush() { _ = a.FlushError() }
 
 // Unwrap lets http.ResponseController reach the connection.
 func (a *answer) Unwrap() http.ResponseWriter { return a.ResponseWriter }
