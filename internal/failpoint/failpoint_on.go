@@ -1,7 +1,7 @@
 //go:build failpoint
 
 // Package failpoint marks the steps at which a test may kill the agent or make
-// a write fail.
+// a write fail. It knows names only, never what stands around a point.
 package failpoint
 
 import (
@@ -13,13 +13,15 @@ import (
 	"syscall"
 )
 
-// EnvVar holds `name=kill`, `name=error` or `name=kill:N` (the Nth hit, from 1), comma-separated.
+// EnvVar names the environment variable that arms points, comma-separated:
+// `name=kill`, `name=error`, or with `:N` behind it for the Nth hit, from 1.
+// It is read once, when the process starts.
 const EnvVar = "ABIDE_FAILPOINTS"
 
 type point struct {
-	action string
-	at     int64
-	hits   atomic.Int64
+	kill bool
+	at   int64
+	hits atomic.Int64
 }
 
 var points = parse(os.Getenv(EnvVar))
@@ -32,22 +34,22 @@ func parse(s string) map[string]*point {
 			continue
 		}
 		action, n, _ := strings.Cut(action, ":")
-		at, _ := strconv.ParseInt(n, 10, 64)
-		out[name] = &point{action: action, at: max(at, 1)}
+		at, _ := strconv.ParseInt(strings.TrimSpace(n), 10, 64)
+		out[strings.TrimSpace(name)] = &point{kill: strings.TrimSpace(action) == "kill", at: max(at, 1)}
 	}
 	return out
 }
 
 // Hit ends the process with SIGKILL, or gives an error, when the point called
-// name is armed and this is the hit that was asked for.
+// name is armed and this is the hit that was asked for. Otherwise it gives nil.
 func Hit(name string) error {
 	p := points[name]
 	if p == nil || p.hits.Add(1) != p.at {
 		return nil
 	}
-	if p.action == "kill" {
+	if p.kill {
 		_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
-		select {}
+		select {} // the signal may take a moment, and nothing may happen in it
 	}
-	return fmt.Errorf("fail point %s", name)
+	return fmt.Errorf("the fail point %s was hit", name)
 }

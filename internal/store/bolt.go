@@ -135,7 +135,7 @@ func (b *Bolt) abandonDB(why error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.db != nil {
-		_ = b.file.Close()
+		letGo(b.file)
 	}
 	b.db, b.file = nil, nil
 	b.down = why

@@ -2,34 +2,16 @@ package store
 
 import (
 	"bytes"
-	"encoding/binary"
 	"fmt"
-	"hash/fnv"
 	"io"
 	"os"
+	"slices"
 )
 
-// The layout of a bbolt file, version 2, in the byte order of the machine.
-const (
-	boltMagic   = 0xED0CDAED
-	boltVersion = 2
-
-	pageHeader  = 16 // id u64, flags u16, count u16, overflow u32
-	elementSize = 16 // of a branch or leaf page
-	bucketSize  = 16 // root u64, sequence u64
-	metaSize    = 64 // with its checksum
-
-	branchPage   = 0x01
-	leafPage     = 0x02
-	freelistPage = 0x10
-
-	bucketLeaf = 0x01 // the flag of an element that holds a bucket
-)
-
-// The bounds of a check: bbolt's trees are a few levels deep, and reading more
-// leaves than this would delay the start. Leaves beyond are not read, only
-// their headers: what is wrong in them is met, and reported, when they are
-// used. At 4 KiB a page this is 64 MiB, some fifty times what an agent keeps.
+// The bounds of a check: bbolt's trees are a few levels deep, and looking into
+// more leaf pages than this would delay the start. Of the leaves beyond only
+// the headers are looked at: what is wrong in them is met, and reported, when
+// they are used. At 4 KiB a page this is 64 MiB, far more than an agent keeps.
 const (
 	maxDepth  = 32
 	maxLeaves = 16 << 10
@@ -44,7 +26,8 @@ type checker struct {
 	pageSize uint64
 	high     uint64 // the first page number that is not in use
 	seen     []bool // per page: something refers to it
-	leaves   int    // how many leaves have been read
+	leaves   int    // how many pages of leaves have been looked into
+	bufs     [maxDepth + 1][]byte
 }
 
 // checkFile gives an error that wraps errDamaged when bbolt would stumble over
@@ -72,74 +55,27 @@ func damaged(format string, args ...any) error {
 	return fmt.Errorf("%w: %s", errDamaged, fmt.Sprintf(format, args...))
 }
 
-type metaPage struct{ pageSize, root, freelist, high, txid uint64 }
-
-// readMetaPages gives the newer of the two meta pages that are valid, as bbolt
-// does: after a crash one of them may be torn.
-func readMetaPages(f io.ReaderAt) (metaPage, error) {
-	first, ok0, err := readMetaPage(f, 0)
-	if err != nil {
-		return metaPage{}, err
-	}
-	offset := uint64(os.Getpagesize())
-	if ok0 {
-		offset = first.pageSize
-	}
-	second, ok1, err := readMetaPage(f, offset)
-	switch {
-	case err != nil:
-		return metaPage{}, err
-	case !ok0 && !ok1:
-		return metaPage{}, damaged("it has no valid header")
-	case !ok0 || ok1 && second.txid > first.txid:
-		return second, nil
-	}
-	return first, nil
-}
-
-func readMetaPage(f io.ReaderAt, offset uint64) (metaPage, bool, error) {
-	buf := make([]byte, pageHeader+metaSize)
-	if _, err := f.ReadAt(buf, int64(offset)); err == io.EOF {
-		return metaPage{}, false, nil
-	} else if err != nil {
-		return metaPage{}, false, err
-	}
-	buf = buf[pageHeader:]
-	sum := fnv.New64a()
-	_, _ = sum.Write(buf[:56])
-	m := metaPage{
-		pageSize: uint64(u32(buf, 8)), root: u64(buf, 16),
-		freelist: u64(buf, 32), high: u64(buf, 40), txid: u64(buf, 48),
-	}
-	sound := u32(buf, 0) == boltMagic && u32(buf, 4) == boltVersion && u64(buf, 56) == sum.Sum64() &&
-		m.pageSize >= 512 && m.pageSize <= 1<<24 && m.pageSize&(m.pageSize-1) == 0
-	return m, sound, nil
-}
-
-func u16(b []byte, at int) uint16 { return binary.NativeEndian.Uint16(b[at:]) }
-func u32(b []byte, at int) uint32 { return binary.NativeEndian.Uint32(b[at:]) }
-func u64(b []byte, at int) uint64 { return binary.NativeEndian.Uint64(b[at:]) }
-
 // page is one page with those that overflow from it.
 type page struct {
 	id    uint64
 	flags uint16
 	count int
-	data  []byte // with the header; nil for a leaf that is not read
+	data  []byte // with the header; nil for a leaf that is not looked into
 }
 
 // page reads the page id, which nothing may have referred to before: that
-// excludes circles, and pages that two owners would write to.
-func (c *checker) page(id uint64) (page, error) {
+// excludes circles, and pages that two owners would write to. What it gives is
+// valid until the next page of the same depth.
+func (c *checker) page(id uint64, depth int) (page, error) {
 	if id < 2 || id >= c.high {
 		return page{}, damaged("something refers to page %d, which does not exist", id)
 	}
-	head := make([]byte, pageHeader)
-	if err := c.read(head, id); err != nil {
+	buf, err := c.read(id, 1, depth)
+	if err != nil {
 		return page{}, err
 	}
-	p := page{id: u64(head, 0), flags: u16(head, 8), count: int(u16(head, 10))}
-	overflow := uint64(u32(head, 12))
+	p := page{id: u64(buf, 0), flags: u16(buf, 8), count: int(u16(buf, 10)), data: buf}
+	overflow := uint64(u32(buf, 12))
 	if p.id != id {
 		return page{}, damaged("page %d says that it is page %d", id, p.id)
 	}
@@ -153,20 +89,27 @@ func (c *checker) page(id uint64) (page, error) {
 		c.seen[i] = true
 	}
 	if p.flags == leafPage {
-		if c.leaves++; c.leaves > maxLeaves {
+		if c.leaves += int(overflow) + 1; c.leaves > maxLeaves {
+			p.data = nil
 			return p, nil
 		}
 	}
-	p.data = make([]byte, (overflow+1)*c.pageSize)
-	return p, c.read(p.data, id)
+	if overflow > 0 {
+		p.data, err = c.read(id, overflow+1, depth)
+	}
+	return p, err
 }
 
-func (c *checker) read(buf []byte, id uint64) error {
+// read reads n pages into the buffer of that depth: the pages above are still
+// in use while those below them are read.
+func (c *checker) read(id, n uint64, depth int) ([]byte, error) {
+	buf := slices.Grow(c.bufs[depth][:0], int(n*c.pageSize))[:n*c.pageSize]
+	c.bufs[depth] = buf
 	_, err := c.f.ReadAt(buf, int64(id*c.pageSize))
 	if err == io.EOF {
-		return damaged("page %d is cut off", id)
+		return nil, damaged("page %d is cut off", id)
 	}
-	return err
+	return buf, err
 }
 
 // tree checks the page id and all below it; bucket is the name of the bucket
@@ -175,7 +118,7 @@ func (c *checker) tree(id uint64, bucket []byte, depth int) error {
 	if depth > maxDepth {
 		return damaged("the pages are nested too deeply at page %d", id)
 	}
-	p, err := c.page(id)
+	p, err := c.page(id, depth)
 	if err != nil {
 		return err
 	}
@@ -257,19 +200,10 @@ func (c *checker) element(flags uint32, bucket, key, value []byte, depth int) er
 	return c.leaf(page{count: int(u16(inline, 10)), data: inline}, key, depth+1)
 }
 
-// slice gives the n bytes at pos behind the element at at.
-func slice(data []byte, at int, pos, n uint32) ([]byte, bool) {
-	from := uint64(at) + uint64(pos)
-	if from+uint64(n) > uint64(len(data)) {
-		return nil, false
-	}
-	return data[from : from+uint64(n)], true
-}
-
 // freelist checks the list of free pages: one that is in use would be
 // overwritten by the next commit.
 func (c *checker) freelist(id uint64) error {
-	p, err := c.page(id)
+	p, err := c.page(id, 0)
 	if err != nil {
 		return err
 	}

@@ -121,7 +121,7 @@ func (b *Bolt) openExisting(setAside func(damage error) error) error {
 	if err == nil {
 		return nil
 	}
-	defer func() { _ = f.Close() }()
+	defer letGo(f)
 	switch {
 	case !errors.Is(err, errDamaged) && !panicked(err):
 		return fmt.Errorf("the state file %s cannot be opened: %w", b.path, err)
@@ -238,4 +238,11 @@ func flockWithin(f *os.File, timeout time.Duration) error {
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
+}
+
+// letGo unlocks and closes f. Closing alone would not do: after a panic in
+// bbolt the mapping stays, and with it the lock.
+func letGo(f *os.File) {
+	_ = syscall.Flock(int(f.Fd()), syscall.LOCK_UN)
+	_ = f.Close()
 }
