@@ -34,22 +34,23 @@ const (
 
 // Run is the durable record of one run; its JSON is what /v1/runs answers.
 type Run struct {
-	ID       string    `json:"id"`
-	Pipeline string    `json:"pipeline"`
-	Source   string    `json:"source,omitempty"`
-	Revision string    `json:"revision,omitempty"`
-	File     string    `json:"file,omitempty"`
-	Digest   string    `json:"digest,omitempty"` // the want that this run fulfils; empty for a trigger
-	Cause    Cause     `json:"cause"`
-	By       string    `json:"by,omitempty"` // who asked, for a trigger or retry
-	State    State     `json:"state"`
-	Reason   string    `json:"reason,omitempty"` // why it is not succeeded, as a sentence
-	ExitCode int       `json:"exit_code"`        // the first failed job's, in workflow order
-	Created  time.Time `json:"created"`
-	Started  time.Time `json:"started,omitzero"`
-	Ended    time.Time `json:"ended,omitzero"`
-	Jobs     []JobRun  `json:"jobs"`
-	Text     []byte    `json:"text,omitempty"` // the pipeline's YAML, kept until the run ended
+	ID         string    `json:"id"`
+	Pipeline   string    `json:"pipeline"`
+	Source     string    `json:"source,omitempty"`
+	Revision   string    `json:"revision,omitempty"`
+	File       string    `json:"file,omitempty"`
+	Digest     string    `json:"digest,omitempty"` // the want that this run fulfils; empty for a trigger
+	Cause      Cause     `json:"cause"`
+	By         string    `json:"by,omitempty"` // who asked, for a trigger or retry
+	State      State     `json:"state"`
+	Reason     string    `json:"reason,omitempty"` // why it is not succeeded, as a sentence
+	ExitCode   int       `json:"exit_code"`        // the first failed job's, in workflow order
+	Created    time.Time `json:"created"`
+	Started    time.Time `json:"started,omitzero"`
+	Ended      time.Time `json:"ended,omitzero"`
+	DockerHost string    `json:"docker_host,omitempty"`
+	Jobs       []JobRun  `json:"jobs"`
+	Text       []byte    `json:"text,omitempty"` // the pipeline's YAML, kept until the run ended
 }
 
 // JobRun is one job's part of a Run.
