@@ -42,8 +42,17 @@ type Record struct {
 	Last     *Last  `json:"last,omitempty"`     // nil: never attempted
 	Rejected string `json:"rejected,omitempty"` // a digest that was rolled back: not tried again
 	Owner    string `json:"owner,omitempty"`    // the source whose claim on the name is durable
+	// Retry is a request that `abide retry` left: the resource is acted upon
+	// whatever else the record says. The next outcome clears it.
+	Retry *Request `json:"retry,omitempty"`
 	// Cron is when the schedule last came due and was acted upon.
 	Cron time.Time `json:"cron,omitzero"`
+}
+
+// Request says who asked for something, and when.
+type Request struct {
+	By   string    `json:"by"`
+	When time.Time `json:"when"`
 }
 
 // Hold keeps a source, or the whole agent when Source is empty, from running

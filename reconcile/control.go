@@ -1,0 +1,214 @@
+package reconcile
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/abide-agent/abide/internal/store"
+	"github.com/abide-agent/abide/sse"
+)
+
+// Retry forgets how the last attempt at a resource ended, so that the loop acts
+// upon it again. The name is kind/name, or a bare name that one kind has.
+func (a *Agent) Retry(ctx context.Context, name, by string) error {
+	a.mu.Lock()
+	key, err := a.find(name)
+	if err != nil {
+		a.mu.Unlock()
+		return err
+	}
+	rec := a.records[key]
+	if rec.Kind == "" {
+		r := a.want[key]
+		rec = Record{Kind: r.Kind, Name: r.Name, Source: r.Source, File: r.File, Want: r.Digest}
+	}
+	rec = rec.Retried(by, a.Now())
+	a.records[key] = rec
+	delete(a.backoff, key)
+	a.mu.Unlock()
+	if err := a.commit(ctx, store.Put(keyRecord+key, encode(rec))); err != nil {
+		return err
+	}
+	a.hint()
+	return nil
+}
+
+// find resolves a name to the key of a known resource. The caller holds mu.
+func (a *Agent) find(name string) (string, error) {
+	known := map[string]bool{}
+	for key := range a.want {
+		known[key] = true
+	}
+	for key := range a.records {
+		known[key] = true
+	}
+	if known[name] {
+		return name, nil
+	}
+	var hits []string
+	for key := range known {
+		if kind, rest, _ := strings.Cut(key, "/"); rest == name || kind+"s/"+rest == name {
+			hits = append(hits, key)
+		}
+	}
+	slices.Sort(hits)
+	switch len(hits) {
+	case 1:
+		return hits[0], nil
+	case 0:
+		return "", fmt.Errorf("no resource is called %q: %w; `abide status` lists them", name, ErrNotFound)
+	}
+	return "", fmt.Errorf("%q can mean %s: %w; name one of them", name, strings.Join(hits, " or "), ErrConflict)
+}
+
+// Suspend holds a source, or the whole agent with an empty name: nothing of it
+// is run or pruned until Resume. Holds are durable.
+func (a *Agent) Suspend(ctx context.Context, source, reason, by string) error {
+	a.mu.Lock()
+	if source != "" && a.sources[source] == nil {
+		a.mu.Unlock()
+		return a.noSource(source)
+	}
+	h := Hold{Source: source, By: by, Reason: reason, Since: a.Now()}
+	if h.Reason == "" {
+		h.Reason = "no reason given"
+	}
+	a.holds[source] = h
+	a.mu.Unlock()
+	if err := a.commit(ctx, store.Put(keyHold+source, encode(h))); err != nil {
+		return err
+	}
+	a.Publish(sse.Event{Type: sse.TypeHold, Level: sse.Warning, Source: source, Message: fmt.Sprintf("%s held by %s: %s", subject(source), by, h.Reason)})
+	a.hint()
+	return nil
+}
+
+// Resume ends a hold; it is no error when there is none.
+func (a *Agent) Resume(ctx context.Context, source, by string) error {
+	a.mu.Lock()
+	if source != "" && a.sources[source] == nil {
+		a.mu.Unlock()
+		return a.noSource(source)
+	}
+	_, held := a.holds[source]
+	delete(a.holds, source)
+	a.mu.Unlock()
+	if !held {
+		return nil
+	}
+	if err := a.commit(ctx, store.Delete(keyHold+source)); err != nil {
+		return err
+	}
+	a.Publish(sse.Event{Type: sse.TypeHold, Source: source, Message: fmt.Sprintf("%s resumed by %s", subject(source), by)})
+	a.hint()
+	return nil
+}
+
+func subject(source string) string {
+	if source == "" {
+		return "Everything is"
+	}
+	return "Source " + source + " is"
+}
+
+func (a *Agent) noSource(name string) error {
+	return fmt.Errorf("no source is called %q: %w; there are: %s", name, ErrNotFound, strings.Join(a.order, ", "))
+}
+
+// holdOf gives the hold that stops a source. The caller holds mu.
+func (a *Agent) holdOf(source string) *Hold {
+	for _, name := range []string{"", source} {
+		if h, ok := a.holds[name]; ok {
+			return &h
+		}
+	}
+	return nil
+}
+
+func (a *Agent) holdList() []Hold {
+	var out []Hold
+	for _, name := range slices.Sorted(maps.Keys(a.holds)) {
+		out = append(out, a.holds[name])
+	}
+	return out
+}
+
+// Sources gives the state of every source, in the order of the configuration.
+func (a *Agent) Sources(context.Context) ([]SourceStatus, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	out := make([]SourceStatus, 0, len(a.order))
+	for _, name := range a.order {
+		out = append(out, a.sourceStatus(name))
+	}
+	return out, nil
+}
+
+func (a *Agent) sourceStatus(name string) SourceStatus {
+	st := a.sources[name].status
+	st.Hold = a.holdOf(name)
+	return st
+}
+
+// Resources gives the state of everything that is wanted or recorded, sorted.
+func (a *Agent) Resources(context.Context) ([]ResourceStatus, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	changes, works := a.plan()
+	out := make([]ResourceStatus, 0, len(changes))
+	for _, c := range changes {
+		w := works[c.Kind+"/"+c.Name]
+		st := ResourceStatus{Record: w.Record, Reason: c.Reason, Problems: c.Problems}
+		st.Kind, st.Name, st.Source, st.File = c.Kind, c.Name, c.Source, c.File
+		st.State = stateOf(c, w.Record)
+		if act := a.busy[a.lane(c)]; act != nil {
+			st.State, st.Run = "running", act.run
+		}
+		if len(c.Next) > 0 {
+			st.Next = c.Next[0]
+		}
+		out = append(out, st)
+	}
+	return out, nil
+}
+
+func stateOf(c Change, rec Record) string {
+	switch {
+	case c.Problems.Err() != nil:
+		return "broken"
+	case c.Operation == OpWait:
+		return "waiting"
+	case c.Pending():
+		return "pending"
+	case rec.Last != nil && (rec.Last.Result == Failed || rec.Last.Result == Cancelled):
+		return "failed"
+	}
+	return "ready"
+}
+
+// Degraded lists what is not well now, sorted; empty means healthy.
+func (a *Agent) Degraded() []string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	var out []string
+	for part, err := range a.broken {
+		out = append(out, part+": "+err.Error())
+	}
+	for _, name := range a.order {
+		if e := a.sources[name].status.Error; e != "" {
+			out = append(out, "source "+name+": "+e)
+		}
+	}
+	if h, ok := a.holds[""]; ok {
+		out = append(out, "held: "+h.Reason)
+	}
+	slices.Sort(out)
+	return out
+}
+
+// Started is when this life of the agent began.
+func (a *Agent) Started() time.Time { return a.started }

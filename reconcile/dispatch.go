@@ -1,0 +1,282 @@
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/abide-agent/abide/internal/store"
+	"github.com/abide-agent/abide/sse"
+)
+
+// Bounds of the wait between two tries that could not be made.
+const (
+	minBackoff = time.Second
+	maxBackoff = 5 * time.Minute
+)
+
+// step is one turn of the loop: decide on everything, start what may start.
+// What can't start now is decided upon again at the next turn, so that a newer
+// revision takes the place of one that waits. It gives when to look again.
+func (a *Agent) step(ctx context.Context) (next time.Time, pending int) {
+	if err := a.observe(ctx); err != nil {
+		return time.Time{}, 0
+	}
+	a.mu.Lock()
+	if a.stopping {
+		a.mu.Unlock()
+		return time.Time{}, 0
+	}
+	changes, works := a.plan()
+	lanes := map[string][]Work{}
+	var order []string
+	for _, c := range changes {
+		w := works[c.Kind+"/"+c.Name]
+		if c.Operation == OpNone && a.due(c, w) {
+			lanes["skip"] = append(lanes["skip"], w)
+		}
+		if !c.Pending() {
+			continue
+		}
+		pending++
+		lane := a.lane(c)
+		if lanes[lane] == nil {
+			order = append(order, lane)
+		}
+		lanes[lane] = append(lanes[lane], w)
+	}
+	for _, lane := range order {
+		if len(a.busy) >= a.MaxRuns || a.busy[lane] != nil {
+			continue // whatever ends next wakes the loop
+		}
+		a.start(ctx, lane, lanes[lane])
+	}
+	ops := a.skipTurns(lanes["skip"])
+	next = a.nextLook()
+	a.mu.Unlock()
+	_ = a.commit(ctx, ops...)
+	return next, pending
+}
+
+// due says whether a schedule came due that was decided not to be acted upon.
+func (a *Agent) due(c Change, w Work) bool {
+	return w.Cause == "schedule" && w.Resource != nil && w.Resource.Schedule != nil && !a.once
+}
+
+// skipTurns lets turns pass that came due while their run is still under way.
+func (a *Agent) skipTurns(works []Work) (ops []store.Op) {
+	for _, w := range works {
+		ops = append(ops, a.turn(w))
+		a.Publish(sse.Event{Type: sse.TypeLog, Level: sse.Warning, Pipeline: w.Change.Name, Source: w.Change.Source,
+			Message: w.Change.Kind + " " + w.Change.Name + ": " + w.Change.Reason})
+	}
+	return ops
+}
+
+// turn records that a schedule was acted upon now.
+func (a *Agent) turn(w Work) store.Op {
+	key := w.Change.Kind + "/" + w.Change.Name
+	rec := a.records[key]
+	rec.Cron = a.Now()
+	a.records[key] = rec
+	return store.Put(keyRecord+key, encode(rec))
+}
+
+// start hands a batch to its kind in a goroutine of its own. The caller holds mu.
+func (a *Agent) start(ctx context.Context, lane string, batch []Work) {
+	act := &activity{}
+	var ops []store.Op
+	for _, w := range batch {
+		act.changes = append(act.changes, w.Change)
+		key := w.Change.Kind + "/" + w.Change.Name
+		delete(a.explicit, key)
+		if w.Cause == "schedule" {
+			ops = append(ops, a.turn(w))
+		}
+	}
+	a.busy[lane] = act
+	a.work.Go(func() {
+		_ = a.commit(ctx, ops...)
+		a.perform(ctx, batch)
+		a.mu.Lock()
+		delete(a.busy, lane)
+		a.mu.Unlock()
+		a.hint()
+	})
+}
+
+// perform carries a batch out. Removals and adoptions of kinds that leave
+// nothing behind are the record's business alone; the kind sees the rest. A
+// panic is the failure of this batch.
+func (a *Agent) perform(ctx context.Context, batch []Work) {
+	reported := map[string]bool{}
+	report := func(w Work, o Outcome) {
+		reported[w.Change.Name] = true
+		a.ended(ctx, w, o)
+	}
+	defer func() {
+		r := recover()
+		for _, w := range batch {
+			if !reported[w.Change.Name] {
+				err := fmt.Errorf("it was not carried out")
+				if r != nil {
+					err = fmt.Errorf("internal error: %v; please report it", r)
+				}
+				a.ended(ctx, w, Outcome{Err: &Terminal{Err: err}})
+			}
+		}
+	}()
+	var apply []Work
+	for _, w := range batch {
+		if w.Change.Operation == OpAdopt {
+			report(w, Outcome{Last: Last{Digest: w.Change.Digest, Revision: w.Change.Revision, When: a.Now(), Result: Baselined}})
+			continue
+		}
+		apply = append(apply, w)
+	}
+	if len(apply) > 0 {
+		a.kinds[apply[0].Change.Kind].Apply(ctx, apply, report)
+	}
+}
+
+// ended records how a change ended and what follows from it.
+func (a *Agent) ended(ctx context.Context, w Work, o Outcome) {
+	key := w.Change.Kind + "/" + w.Change.Name
+	ctx = context.WithoutCancel(ctx)
+	var wait *Waiting
+	var terminal *Terminal
+	switch {
+	case errors.As(o.Err, &terminal):
+		o.Last = Last{Digest: w.Change.Digest, Revision: w.Change.Revision, When: a.Now(), Result: Failed, Reason: terminal.Error()}
+	case errors.As(o.Err, &wait):
+		a.retryAt(key, w.Change.Digest, wait.Error(), a.Now().Add(wait.Period), 0)
+		return
+	case o.Err != nil:
+		a.trouble(key, w, o.Err)
+		return
+	}
+	a.mu.Lock()
+	delete(a.backoff, key)
+	a.mu.Unlock()
+	if w.Change.Operation == OpRemove {
+		a.forget(ctx, w)
+		return
+	}
+	if o.Last.Digest != "" {
+		_ = a.commit(ctx, a.Recorded(w.Change.Kind, w.Change.Name, o.Last, w.Resource.Text)...)
+	}
+}
+
+// Recorded changes the record of a resource after an attempt and gives the
+// writes that make it durable, for a kind that commits them together with its
+// own record of the attempt. Recording the same run twice changes nothing.
+func (a *Agent) Recorded(kind, name string, last Last, applied []byte) []store.Op {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	key := kind + "/" + name
+	rec, known := a.records[key]
+	if !known && a.want[key] == nil && len(applied) == 0 {
+		return nil // it left while it ran
+	}
+	if last.Run != "" && rec.Last != nil && rec.Last.Run == last.Run {
+		return []store.Op{store.Put(keyRecord+key, encode(rec))}
+	}
+	rec.Kind, rec.Name = kind, name
+	rec = rec.Ended(last)
+	a.records[key] = rec
+	a.failed = a.failed || rec.Last.Result == Failed || rec.Last.Result == Cancelled || rec.Last.Result == Interrupted
+	ops := []store.Op{store.Put(keyRecord+key, encode(rec))}
+	if len(applied) > 0 {
+		ops = append(ops, store.Put(keyApplied+key, applied))
+	}
+	return ops
+}
+
+// trouble makes the loop try again later: the wait doubles and is spread.
+func (a *Agent) trouble(key string, w Work, err error) {
+	a.mu.Lock()
+	times := 0
+	if t := a.backoff[key]; t != nil && t.digest == w.Change.Digest {
+		times = t.times
+	}
+	a.failed = a.failed || a.once
+	a.mu.Unlock()
+	wait := min(minBackoff<<min(times, 20), maxBackoff)
+	wait = wait/2 + time.Duration(float64(wait/2)*a.Jitter())
+	a.retryAt(key, w.Change.Digest, err.Error(), a.Now().Add(wait), times+1)
+	if times == 0 {
+		a.Publish(sse.Event{Type: sse.TypeProblem, Level: sse.Error, Source: w.Change.Source, Pipeline: w.Change.Name, Revision: w.Change.Revision,
+			Message: fmt.Sprintf("%s %s can't be applied now: %v", w.Change.Kind, w.Change.Name, err)})
+	}
+}
+
+func (a *Agent) retryAt(key, digest, why string, at time.Time, times int) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.backoff[key] = &trouble{times: times, until: at, reason: why, digest: digest}
+	if r := a.want[key]; r != nil && a.records[key].Retry == nil && a.sources[r.Source] != nil && a.sources[r.Source].config.Explicit {
+		a.explicit[key] = true // it was asked for and has not been done yet
+	}
+}
+
+// forget removes the record of a resource that is gone.
+func (a *Agent) forget(ctx context.Context, w Work) {
+	key := w.Change.Kind + "/" + w.Change.Name
+	a.mu.Lock()
+	delete(a.records, key)
+	delete(a.claims, key)
+	delete(a.backoff, key)
+	a.mu.Unlock()
+	_ = a.commit(ctx, store.Delete(keyRecord+key), store.Delete(keyClaim+key), store.Delete(keyApplied+key))
+	a.Publish(sse.Event{Type: sse.TypeResourceRemoved, Source: w.Change.Source, Pipeline: w.Change.Name,
+		Message: fmt.Sprintf("%s %s was removed: %s", w.Change.Kind, w.Change.Name, w.Change.Reason)})
+}
+
+// nextLook is when something comes due by itself. The caller holds mu.
+func (a *Agent) nextLook() (next time.Time) {
+	sooner := func(t time.Time) {
+		if !t.IsZero() && (next.IsZero() || t.Before(next)) {
+			next = t
+		}
+	}
+	for key, t := range a.backoff {
+		if a.want[key] != nil {
+			sooner(t.until)
+		}
+	}
+	if !a.once {
+		for key, r := range a.want {
+			if r.Schedule != nil && !r.Broken() {
+				sooner(r.Schedule.Next(a.scheduleBase(key)))
+			}
+		}
+	}
+	return next
+}
+
+// Claim marks a lane as busy with a run that an earlier life left, before the
+// loop starts. It gives the function that frees the lane.
+func (a *Agent) Claim(kind, name, run string) (done func()) {
+	lane := a.lane(Change{Kind: kind, Name: name})
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.busy[lane] = &activity{run: run, changes: []Change{{Kind: kind, Name: name}}}
+	a.work.Add(1)
+	return func() {
+		a.mu.Lock()
+		delete(a.busy, lane)
+		a.mu.Unlock()
+		a.work.Done()
+		a.hint()
+	}
+}
+
+// Running notes which run a lane is busy with, for plans and statuses.
+func (a *Agent) Running(kind, name, run string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if act := a.busy[a.lane(Change{Kind: kind, Name: name})]; act != nil {
+		act.run = run
+	}
+}

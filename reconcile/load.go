@@ -1,0 +1,263 @@
+package reconcile
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/go-git/go-git/v5/plumbing/format/gitignore"
+
+	"github.com/abide-agent/abide/internal/problem"
+	"github.com/abide-agent/abide/sources"
+)
+
+// Bounds of one loading; what exceeds one is a problem, never an OOM.
+const (
+	MaxFileBytes = 1 << 20 // of one resource file
+	maxFiles     = 20_000
+	maxDepth     = 16
+	ignoreFile   = ".abideignore"
+)
+
+// folders are what is scanned besides the files directly below a source's path
+// (DESIGN, "What a repo holds"): an application's repository can carry its own
+// units and XML elsewhere.
+var folders = []string{"pipelines", "units", "services", "devices"}
+
+// Desired is what one snapshot, or all together, ask for.
+type Desired struct {
+	Resources []*Resource
+	Problems  problem.List // of no resource
+	Ignored   []string
+	Files     int // that were there at all; 0 means an empty tree
+}
+
+// loader turns snapshots of one source into desired state. It remembers each
+// file's resource by the file's hash, so that a commit costs what it changed.
+type loader struct {
+	kinds  []Kind
+	policy Policy
+	only   string // of a file source: the one file to load
+	as     string // and what its resource is called
+
+	looking sync.Mutex // one look at a time
+	mu      sync.Mutex
+	cache   map[string]cached
+}
+
+type cached struct {
+	hash    string
+	kind    Kind // nil: nobody's
+	ignored string
+	file    File
+	parsed  any // what the kind keeps of it
+}
+
+// load reads a snapshot. One bad file is that file's problem only.
+func (l *loader) load(snap *sources.Snapshot) Desired {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	d := Desired{}
+	next := map[string]cached{}
+	seen := map[string]string{}
+	for _, name := range slices.Sorted(maps.Keys(l.names(snap.Tree, &d))) {
+		c := l.read(snap, name, &d)
+		if c == nil {
+			continue
+		}
+		if c.kind == nil {
+			next[name] = *c
+			if c.ignored != "" {
+				d.Ignored = append(d.Ignored, snap.Source+": "+name+": "+c.ignored)
+			}
+			continue
+		}
+		r := l.resource(snap, c)
+		next[name] = *c
+		if s, ok := c.kind.(Selector); ok {
+			if meant, why := s.Selects(r); !meant {
+				d.Ignored = append(d.Ignored, snap.Source+": "+name+": "+why)
+				continue
+			}
+		}
+		if other, twice := seen[r.Key()]; twice {
+			r.Problems = append(r.Problems, problem.Problem{Severity: problem.Error, File: name,
+				Message: fmt.Sprintf("%s %s is already defined by %s", r.Kind, r.Name, other), Hint: "rename or remove one of the two files"})
+			d.Problems = append(d.Problems, r.Problems...)
+			continue
+		}
+		seen[r.Key()] = name
+		d.Resources = append(d.Resources, r)
+	}
+	l.cache = next
+	return d
+}
+
+// names gives the files to look at.
+func (l *loader) names(tree fs.FS, d *Desired) map[string]struct{} {
+	out := map[string]struct{}{}
+	if l.only != "" {
+		d.Files = 1
+		out[l.only] = struct{}{}
+		return out
+	}
+	ignore := l.ignores(tree, d)
+	root, err := fs.ReadDir(tree, ".")
+	if err != nil {
+		d.Problems = append(d.Problems, unreadable(".", err))
+		return out
+	}
+	d.Files = len(root)
+	for _, e := range root {
+		if !e.IsDir() && !ignore(e.Name(), false) {
+			out[e.Name()] = struct{}{}
+		}
+	}
+	for _, dir := range folders {
+		l.walk(tree, dir, ignore, out, d)
+	}
+	return out
+}
+
+func (l *loader) walk(tree fs.FS, dir string, ignore func(string, bool) bool, out map[string]struct{}, d *Desired) {
+	err := fs.WalkDir(tree, dir, func(name string, e fs.DirEntry, err error) error {
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			return nil
+		case err != nil:
+			d.Problems = append(d.Problems, unreadable(name, err))
+			return nil
+		case ignore(name, e.IsDir()):
+			if e.IsDir() {
+				return fs.SkipDir
+			}
+			return nil
+		case e.IsDir() && strings.Count(name, "/") >= maxDepth:
+			d.Problems = append(d.Problems, problem.Problem{Severity: problem.Error, File: name,
+				Message: fmt.Sprintf("directories are nested more than %d deep", maxDepth), Hint: "flatten them"})
+			return fs.SkipDir
+		case len(out) >= maxFiles:
+			d.Problems = append(d.Problems, problem.Problem{Severity: problem.Error, File: dir,
+				Message: fmt.Sprintf("there are more than %d files; the rest is not read", maxFiles), Hint: "use " + ignoreFile + " or the source's path"})
+			return fs.SkipAll
+		case !e.IsDir():
+			out[name] = struct{}{}
+		}
+		return nil
+	})
+	if err != nil {
+		d.Problems = append(d.Problems, unreadable(dir, err))
+	}
+}
+
+// ignores reads .abideignore, whose syntax is gitignore's.
+func (l *loader) ignores(tree fs.FS, d *Desired) func(string, bool) bool {
+	text, err := readBounded(tree, ignoreFile)
+	if err != nil {
+		if !errors.Is(err, fs.ErrNotExist) {
+			d.Problems = append(d.Problems, unreadable(ignoreFile, err))
+		}
+		return func(string, bool) bool { return false }
+	}
+	var patterns []gitignore.Pattern
+	for line := range strings.Lines(string(text)) {
+		line = strings.TrimRight(line, "\r\n")
+		if strings.TrimSpace(line) != "" && !strings.HasPrefix(line, "#") {
+			patterns = append(patterns, gitignore.ParsePattern(line, nil))
+		}
+	}
+	m := gitignore.NewMatcher(patterns)
+	return func(name string, dir bool) bool { return m.Match(strings.Split(name, "/"), dir) }
+}
+
+// read gives what is known of one file, from the cache where its hash allows.
+func (l *loader) read(snap *sources.Snapshot, name string, d *Desired) *cached {
+	wanted := l.only != ""
+	for _, k := range l.kinds {
+		wanted = wanted || k.Wants(name)
+	}
+	if !wanted {
+		return nil
+	}
+	hash := ""
+	if h, ok := snap.Tree.(sources.Hasher); ok {
+		hash, _ = h.Hash(name)
+	}
+	if c, ok := l.cache[name]; ok && hash != "" && c.hash == hash {
+		return &c
+	}
+	data, err := readBounded(snap.Tree, name)
+	if err != nil {
+		d.Problems = append(d.Problems, unreadable(name, err))
+		return nil
+	}
+	c := &cached{hash: hash, file: File{Path: name, Data: data, Hash: hash, As: l.as}}
+	for _, k := range l.kinds {
+		if l.only == "" && !k.Wants(name) {
+			continue
+		}
+		ours, ignored := k.Claims(c.file)
+		if ours {
+			c.kind, c.ignored = k, ""
+			break
+		}
+		c.ignored = ignored
+	}
+	if c.kind == nil && l.only != "" {
+		c.kind = l.kinds[0] // it was named: its faults are worth more than silence
+	}
+	if c.kind == nil {
+		c.file.Data = nil
+	}
+	return c
+}
+
+// resource makes the resource of a claimed file and applies the policy. A
+// panic in a kind's parser is that file's problem.
+func (l *loader) resource(snap *sources.Snapshot, c *cached) (r *Resource) {
+	defer func() {
+		if p := recover(); p != nil {
+			r = &Resource{Kind: c.kind.Name(), Name: strings.TrimSuffix(c.file.Path, path.Ext(c.file.Path)), Problems: problem.List{{
+				Severity: problem.Error, File: c.file.Path, Message: fmt.Sprintf("internal error while reading it: %v", p), Hint: "please report it"}}}
+		}
+		r.Source, r.Revision, r.File, r.Tree, r.Git = snap.Source, snap.Revision, c.file.Path, snap.Tree, snap.Commit != nil
+	}()
+	if c.parsed == nil {
+		c.parsed = c.kind.Parse(c.file)
+	}
+	loaded := c.kind.Load(snap, c.file, c.parsed, l.policy)
+	if !l.policy.GrantsKind(c.kind.Name()) {
+		loaded.Problems = append(loaded.Problems, problem.Problem{Severity: problem.Error, File: c.file.Path, Rule: "kinds",
+			Message: fmt.Sprintf("source %s is not granted resources of kind %s", snap.Source, c.kind.Name()), Hint: "add it to the source's kinds"})
+	}
+	return &loaded
+}
+
+func unreadable(name string, err error) problem.Problem {
+	return problem.Problem{Severity: problem.Error, File: name, Message: "it can't be read: " + err.Error(), Hint: "mend it, or list it in " + ignoreFile}
+}
+
+// readBounded reads a resource file. A longer one is cut just above the bound:
+// its kind's parser then says that it is too large.
+func readBounded(tree fs.FS, name string) ([]byte, error) {
+	f, err := tree.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	if st, err := f.Stat(); err == nil && st.IsDir() {
+		return nil, errors.New("it is a directory")
+	}
+	var b bytes.Buffer
+	if _, err := io.Copy(&b, io.LimitReader(f, MaxFileBytes+1)); err != nil {
+		return nil, err
+	}
+	return b.Bytes(), nil
+}

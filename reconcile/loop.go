@@ -1,0 +1,118 @@
+package reconcile
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/abide-agent/abide/runner"
+)
+
+// sweep is how often the loop looks at everything without any hint: the safety
+// net under hints that were lost.
+const sweep = time.Minute
+
+// Run keeps the world as the sources want it until ctx ends. Then it starts
+// nothing more, lets what runs finish for the grace period, ends the rest as
+// interrupted, and returns.
+func (a *Agent) Run(ctx context.Context) error {
+	defer a.stop(nil)
+	var watchers sync.WaitGroup
+	for _, name := range a.order {
+		s := a.sources[name]
+		watchers.Go(func() { a.watch(ctx, s) })
+		s.kick <- struct{}{}
+	}
+	a.follow(ctx)
+	watchers.Wait()
+	a.drain(a.Grace)
+	return nil
+}
+
+// follow steps on every hint, whenever something comes due, and once a minute.
+func (a *Agent) follow(ctx context.Context) {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-a.wake:
+		case <-timer.C:
+		}
+		next, _ := a.step(a.ctx)
+		wait := sweep
+		if !next.IsZero() {
+			wait = max(min(next.Sub(a.Now()), sweep), 0)
+		}
+		timer.Reset(wait)
+	}
+}
+
+// drain waits for what runs, for at most grace, then ends it.
+func (a *Agent) drain(grace time.Duration) {
+	a.mu.Lock()
+	a.stopping = true
+	a.mu.Unlock()
+	a.halt()
+	idle := make(chan struct{})
+	go func() {
+		a.work.Wait()
+		close(idle)
+	}()
+	select {
+	case <-idle:
+		return
+	case <-time.After(grace):
+	}
+	a.stop(runner.ErrShutdown)
+	<-idle
+}
+
+// Once looks at every source one time, applies what there is to do, and says
+// whether all went well: every source was read, nothing is broken, nothing
+// failed, nothing waits. Schedules don't come due. When ctx ends, what runs is
+// ended at once.
+func (a *Agent) Once(ctx context.Context) (bool, error) {
+	a.mu.Lock()
+	a.once = true
+	a.mu.Unlock()
+	defer a.stop(nil)
+	a.refreshAll(ctx)
+	for {
+		_, pending := a.step(a.ctx)
+		if pending == 0 && a.idle() {
+			break
+		}
+		select {
+		case <-ctx.Done():
+			a.drain(0)
+			return false, context.Cause(ctx)
+		case <-a.wake:
+		}
+	}
+	a.drain(a.Grace)
+	return a.allWell(), nil
+}
+
+func (a *Agent) idle() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return len(a.busy) == 0
+}
+
+// allWell says whether nothing is broken, failed or left waiting.
+func (a *Agent) allWell() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.failed || a.problems.Err() != nil {
+		return false
+	}
+	changes, _ := a.plan()
+	for _, c := range changes {
+		if c.Operation == OpWait || c.Problems.Err() != nil {
+			return false
+		}
+	}
+	return true
+}

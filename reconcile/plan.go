@@ -1,0 +1,223 @@
+package reconcile
+
+import (
+	"cmp"
+	"context"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/abide-agent/abide/internal/problem"
+)
+
+// pruneFloor is the number of resources from which on losing more than half of
+// them at once needs a word from a human.
+const pruneFloor = 5
+
+// Plan looks at all sources and gives what apply would do now. A source that
+// can't be read shows its error; its last good desired state stays in force.
+func (a *Agent) Plan(ctx context.Context) (Plan, error) {
+	a.refreshAll(ctx)
+	if err := a.observe(ctx); err != nil {
+		return Plan{}, err
+	}
+	a.mu.Lock()
+	changes, works := a.plan()
+	p := Plan{Created: a.Now(), Changes: changes, Problems: slices.Clone(a.problems), Holds: a.holdList()}
+	for _, name := range a.order {
+		p.Sources = append(p.Sources, a.sourceStatus(name))
+		p.Ignored = append(p.Ignored, a.sources[name].desired.Ignored...)
+	}
+	a.mu.Unlock()
+	for i := range p.Changes {
+		a.describe(ctx, &p.Changes[i], works[p.Changes[i].Kind+"/"+p.Changes[i].Name].Resource)
+	}
+	return p, nil
+}
+
+// describe completes a change with its diff and details.
+func (a *Agent) describe(ctx context.Context, c *Change, r *Resource) {
+	kind := a.kinds[c.Kind]
+	if kind == nil || c.Operation == OpNone {
+		return
+	}
+	var applied []byte
+	if e, err := a.Store.Get(ctx, keyApplied+c.Kind+"/"+c.Name); err == nil {
+		applied = e.Value
+	}
+	kind.Describe(c, r, applied)
+}
+
+// plan decides on every resource that is wanted or recorded, sorted by kind
+// and name. The caller holds mu.
+func (a *Agent) plan() ([]Change, map[string]Work) {
+	now := a.Now()
+	gone := a.gone()
+	keys := slices.Collect(maps.Keys(a.want))
+	for key := range gone {
+		keys = append(keys, key)
+	}
+	changes := make([]Change, 0, len(keys))
+	works := make(map[string]Work, len(keys))
+	for _, key := range keys {
+		w := a.decide(key, gone, now)
+		changes = append(changes, w.Change)
+		works[key] = w
+	}
+	slices.SortFunc(changes, func(x, y Change) int {
+		return cmp.Or(cmp.Compare(x.Kind, y.Kind), cmp.Compare(x.Name, y.Name))
+	})
+	return changes, works
+}
+
+func (a *Agent) decide(key string, gone map[string]bool, now time.Time) Work {
+	r, rec := a.want[key], a.records[key]
+	s := Situation{Record: rec, Baseline: a.Baseline}
+	c := Change{Kind: rec.Kind, Name: rec.Name, Source: rec.Source, File: rec.File}
+	if r != nil {
+		c = Change{Kind: r.Kind, Name: r.Name, Source: r.Source, File: r.File, Revision: r.Revision, Digest: r.Digest, Problems: r.Problems}
+		s.Want, s.Broken, s.Manual = r.Digest, r.Broken(), r.Manual
+		s.Explicit, s.Observed = a.explicit[key], a.observed[r.Kind][r.Name]
+		s.Blocked = a.blocked(r)
+		if r.Schedule != nil && !a.once {
+			next := r.Schedule.Next(a.scheduleBase(key))
+			s.Due = !next.IsZero() && !next.After(now)
+			c.Next = upcoming(r.Schedule, now)
+		}
+	} else {
+		s.Gone, s.Guarded = true, gone[key]
+	}
+	s.Hold = a.holdOf(c.Source)
+	if act := a.busy[a.lane(c)]; act != nil {
+		s.Busy = act.run
+		if s.Busy == "" {
+			s.Busy = "of an earlier change"
+		}
+	}
+	if t := a.backoff[key]; t != nil && t.digest == s.Want && (a.once || t.until.After(now)) {
+		s.Backoff, s.Trouble = t.until, t.reason
+	}
+	if rec.Last != nil {
+		c.Observed = rec.Last.Digest
+	}
+	c.Operation, c.Reason = Decide(s)
+	return Work{Change: c, Resource: r, Record: rec, Cause: cause(s), By: requester(rec)}
+}
+
+// cause is a runner.Cause, which the core knows as a word only.
+func cause(s Situation) string {
+	switch {
+	case s.Record.Retry != nil:
+		return "retry"
+	case s.Explicit:
+		return "request"
+	case s.Due:
+		return "schedule"
+	case s.Record.Last != nil && s.Record.Last.Digest == s.Want && s.Record.Last.Result == Interrupted:
+		return "retry"
+	}
+	return "change"
+}
+
+func requester(r Record) string {
+	if r.Retry != nil {
+		return r.Retry.By
+	}
+	return ""
+}
+
+func (a *Agent) lane(c Change) string {
+	if k := a.kinds[c.Kind]; k != nil {
+		return c.Kind + ":" + k.Lane(c)
+	}
+	return c.Kind + ":" + c.Name
+}
+
+func (a *Agent) blocked(r *Resource) string {
+	for _, name := range r.After {
+		key := dependency(r, name)
+		dep := a.want[key]
+		if dep == nil {
+			continue // a problem of its own
+		}
+		if ok, why := satisfied(dep, a.records[key]); !ok {
+			return why
+		}
+	}
+	return ""
+}
+
+// gone lists the recorded resources that left their source's readable,
+// non-empty tree; the value says whether the prune guard holds them.
+func (a *Agent) gone() map[string]bool {
+	left, total := map[string][]string{}, map[string]int{}
+	for key, rec := range a.records {
+		total[rec.Source]++
+		src := a.sources[rec.Source]
+		if a.want[key] == nil && src != nil && src.snap != nil && src.status.Error == "" && src.desired.Files > 0 {
+			left[rec.Source] = append(left[rec.Source], key)
+		}
+	}
+	out := map[string]bool{}
+	for source, keys := range left {
+		many := total[source] >= pruneFloor && len(keys)*2 > total[source] && len(keys) > a.MaxPrune
+		for _, key := range keys {
+			out[key] = many
+		}
+	}
+	return out
+}
+
+// scheduleBase is the moment after which a schedule's next turn counts: its
+// last one, or when it was first seen. Missed turns do not pile up.
+func (a *Agent) scheduleBase(key string) time.Time {
+	base := a.since[key]
+	if cron := a.records[key].Cron; cron.After(base) {
+		base = cron
+	}
+	return base
+}
+
+// upcoming gives the next five turns of a schedule.
+func upcoming(s Schedule, from time.Time) (out []time.Time) {
+	for t := s.Next(from); !t.IsZero() && len(out) < 5; t = s.Next(t) {
+		out = append(out, t)
+	}
+	return out
+}
+
+func (a *Agent) observe(ctx context.Context) error {
+	for name, k := range a.kinds {
+		have, err := k.Observe(ctx)
+		if err != nil {
+			a.degrade(name, err)
+			continue
+		}
+		a.mu.Lock()
+		a.observed[name] = have
+		a.mu.Unlock()
+	}
+	return ctx.Err()
+}
+
+// remerge rebuilds what is wanted after a source changed. The caller holds mu.
+func (a *Agent) remerge() {
+	by, unknown := make(map[string]Desired, len(a.sources)), map[string]bool{}
+	for name, s := range a.sources {
+		by[name], unknown[name] = s.desired, s.snap == nil
+	}
+	var problems problem.List
+	a.want, problems = merge(a.order, by, a.claims, unknown)
+	a.problems = problems
+	now := a.Now()
+	for key, r := range a.want {
+		if _, ok := a.since[key]; !ok && r.Schedule != nil {
+			a.since[key] = now
+		}
+	}
+	for key := range a.since {
+		if r := a.want[key]; r == nil || r.Schedule == nil {
+			delete(a.since, key)
+		}
+	}
+}

@@ -1,0 +1,32 @@
+package reconcile
+
+import (
+	"slices"
+
+	"github.com/abide-agent/abide/internal/problem"
+)
+
+// Policy is what a source is granted. Pointing the agent at a source grants
+// the kinds named and nothing more: whoever can commit there would otherwise
+// own the host. The zero Policy grants all kinds and no privilege.
+type Policy struct {
+	Kinds       []string // empty: all
+	DockerHosts []string // values of docker.host, besides the agent's own engine
+	AnyHost     bool     // every docker.host: for a file that its reader names himself
+}
+
+// GrantsKind says whether resources of kind may come from this source.
+func (p Policy) GrantsKind(kind string) bool {
+	return len(p.Kinds) == 0 || slices.Contains(p.Kinds, kind) || slices.Contains(p.Kinds, kind+"s")
+}
+
+// DockerHost gives the violation of using host, if it is one. own is the
+// engine that the agent uses anyway.
+func (p Policy) DockerHost(host, own string) (problem.Problem, bool) {
+	if host == "" || host == own || p.AnyHost || slices.Contains(p.DockerHosts, host) {
+		return problem.Problem{}, false
+	}
+	return problem.Problem{Severity: problem.Error, Field: "docker.host", Rule: "docker_hosts",
+		Message: "docker.host names another engine than the agent's own, which the policy of this source does not grant",
+		Hint:    "list it under policy.docker_hosts of the source, or remove docker.host"}, true
+}

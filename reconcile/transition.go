@@ -1,0 +1,131 @@
+package reconcile
+
+import (
+	"fmt"
+	"time"
+)
+
+// Situation is everything that decides what is to be done with one resource.
+// The zero Record is one that was never seen.
+type Situation struct {
+	Record   Record
+	Want     string // the digest wanted now
+	Observed string // what the world shows, where the kind can tell; else ""
+	Broken   bool   // the file is ours and has errors
+	Gone     bool   // it left a readable, verified, non-empty tree
+	Guarded  bool   // too many left at once
+	Manual   bool   // a new digest alone does nothing
+	Explicit bool   // asked for in so many words: `-f FILE`
+	Due      bool   // its schedule came due
+	Baseline bool   // first sight counts as done
+	Hold     *Hold  // of its source or of the agent
+	Busy     string // the run that is under way
+	Blocked  string // what it waits for (`after:`), as a sentence
+	Backoff  time.Time
+	Trouble  string // why the last try could not be made, with Backoff
+}
+
+// Decide is the table of transitions: what to do, and why, as a sentence. It is
+// pure; the design's table names each row, and so does its test.
+func Decide(s Situation) (Operation, string) {
+	op, reason := due(s)
+	if op == OpNone {
+		return op, reason
+	}
+	switch {
+	case s.Hold != nil:
+		return OpWait, fmt.Sprintf("%s, but held by %s since %s: %s; `abide resume` lets it go on",
+			reason, s.Hold.By, s.Hold.Since.UTC().Format(time.RFC3339), s.Hold.Reason)
+	case s.Gone && s.Guarded:
+		return OpWait, "more than half of this source's resources left at once; allow it with --max-prune"
+	case s.Busy != "" && s.Due:
+		return OpNone, "its schedule came due while run " + s.Busy + " is still under way; this turn is skipped"
+	case s.Busy != "":
+		return OpWait, reason + "; run " + s.Busy + " is under way"
+	case s.Blocked != "":
+		return OpWait, reason + "; " + s.Blocked
+	case !s.Backoff.IsZero():
+		return OpWait, fmt.Sprintf("%s; %s; tried again at %s", reason, s.Trouble, s.Backoff.UTC().Format(time.RFC3339))
+	}
+	return op, reason
+}
+
+// due says what would be done if nothing stood in the way.
+func due(s Situation) (Operation, string) {
+	last := s.Record.Last
+	switch {
+	case s.Gone:
+		return OpRemove, "it is no longer in " + s.Record.Source
+	case s.Broken:
+		return OpNone, "the file has errors; what was last applied stays in force"
+	case s.Record.Retry != nil:
+		return OpRun, "asked for by " + s.Record.Retry.By
+	case s.Explicit:
+		return OpRun, "asked for with -f"
+	case s.Due:
+		return OpRun, "its schedule came due"
+	case s.Record.Rejected != "" && s.Record.Rejected == s.Want:
+		return OpNone, "this content was tried and rolled back; change it, or use `abide retry`"
+	case last == nil && s.Baseline:
+		return OpAdopt, "first sight, recorded as done (--baseline)"
+	case s.Manual && (last == nil || last.Digest != s.Want):
+		return OpNone, "runs on request or schedule only (trigger: manual)"
+	case last == nil:
+		return OpRun, "new"
+	case last.Digest != s.Want:
+		return OpRun, "changed since " + short(last.Revision)
+	case last.Result == Interrupted:
+		return OpRun, "run " + last.Run + " was interrupted; it runs once more"
+	case s.Observed != "" && s.Observed != s.Want:
+		return OpRun, "what is there differs from what is wanted"
+	case last.Result == Failed:
+		return OpNone, fmt.Sprintf("failed: %s; change it, or use `abide retry`", orUnknown(last.Reason))
+	}
+	return OpNone, "up to date (" + string(last.Result) + ")"
+}
+
+func orUnknown(s string) string {
+	if s == "" {
+		return "reason unknown"
+	}
+	return s
+}
+
+// short abbreviates a revision for people.
+func short(rev string) string {
+	const prefix = "sha256:"
+	if len(rev) > len(prefix)+12 && rev[:len(prefix)] == prefix {
+		return rev[:len(prefix)+12]
+	}
+	if len(rev) > 12 {
+		return rev[:12]
+	}
+	if rev == "" {
+		return "the last run"
+	}
+	return rev
+}
+
+// Ended is the record after an attempt at digest ended. An attempt that was
+// interrupted counts: the second interruption at the same digest is a failure.
+func (r Record) Ended(last Last) Record {
+	if last.Result == Interrupted {
+		last.Interruptions = 1
+		if r.Last != nil && r.Last.Digest == last.Digest {
+			last.Interruptions += r.Last.Interruptions
+		}
+		if last.Interruptions > 1 {
+			last.Result = Failed
+			last.Reason = fmt.Sprintf("interrupted %d times: %s", last.Interruptions, orUnknown(last.Reason))
+		}
+	}
+	r.Last, r.Retry = &last, nil
+	return r
+}
+
+// Retried is the record after `abide retry`: it forgets the last attempt and a
+// rejection, and remembers who asked.
+func (r Record) Retried(by string, now time.Time) Record {
+	r.Last, r.Rejected, r.Retry = nil, "", &Request{By: by, When: now}
+	return r
+}
