@@ -35,10 +35,14 @@ var inputOptions = []option[inputs]{
 		func(i *inputs) *[]string { return &i.files }, nil),
 	list(option[inputs]{flag: "git", meta: "URL|PATH", usage: "Git repository to follow; may be repeated"},
 		func(i *inputs) *[]string { return &i.gits }, nil),
-	{flag: "name", short: "n", meta: "NAME", usage: "name of the one pipeline given with -f (default: its file's name)",
-		add: text(func(i *inputs) *string { return &i.name })},
-	{flag: "config", meta: "FILE", usage: "read settings from this YAML file",
-		add: text(func(i *inputs) *string { return &i.config })},
+	{
+		flag: "name", short: "n", meta: "NAME", usage: "name of the one pipeline given with -f (default: its file's name)",
+		add: text(func(i *inputs) *string { return &i.name }),
+	},
+	{
+		flag: "config", meta: "FILE", usage: "read settings from this YAML file",
+		add: text(func(i *inputs) *string { return &i.config }),
+	},
 }
 
 // Load lays flags over variables over the file over the defaults and checks the
@@ -88,6 +92,9 @@ func overlay[T any](in Input, table []option[T], into *T, at map[string]place) (
 		}
 		if at != nil {
 			at[o.flagName()] = where
+		}
+		if o.later {
+			faults = append(faults, where.idle(o.key))
 		}
 		if o.reset != nil {
 			o.reset(into)

@@ -21,6 +21,7 @@ type option[T any] struct {
 	meta  string // what stands for the value in --help
 	usage string
 	shape shape
+	later bool // a place that is kept: nothing in this version acts on it
 	// reset empties a list before its first value; nil for single values.
 	reset func(*T)
 	// add takes one value as text. Its error is a fault that names no place and,
@@ -52,6 +53,7 @@ type Option struct {
 	Usage      string
 	Toggle     bool // needs no value
 	Repeatable bool
+	Later      bool // accepted, with a warning, and without effect in this version
 }
 
 // Options lists every setting that has a flag, in the order of the help text.
@@ -68,7 +70,7 @@ func describe[T any](out []Option, table []option[T], prefix string) []Option {
 		}
 		d := Option{
 			Flag: o.flagName(), Short: o.short, Variable: o.variable(), Meta: o.meta, Usage: o.usage,
-			Toggle: o.shape == toggle, Repeatable: o.shape == many || o.shape == pairs,
+			Toggle: o.shape == toggle, Repeatable: o.shape == many || o.shape == pairs, Later: o.later,
 		}
 		if o.key != "" {
 			d.Key = prefix + o.key

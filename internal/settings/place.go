@@ -34,3 +34,10 @@ func (p place) refuse(field string, err error) problem.Problem {
 	}
 	return p.fault(field, err.Error(), "")
 }
+
+// idle warns that a value at this place changes nothing.
+func (p place) idle(field string) problem.Problem {
+	w := p.fault(field, "this has no effect in this version", "remove it, or leave it for a later one")
+	w.Severity = problem.Warning
+	return w
+}

@@ -112,6 +112,9 @@ func leaf[T any](r *reading, n *yaml.Node, o option[T], into *T) {
 		r.fault(n, o.key, "this is "+describeNode(n)+", not a single value", "write one value")
 		return
 	}
+	if o.later {
+		r.faults = append(r.faults, r.place(n).idle(o.key))
+	}
 	if o.reset != nil {
 		o.reset(into)
 	}
