@@ -74,8 +74,10 @@ func globExpr(text string) (string, error) {
 			b.WriteString("(?:.*/)?")
 			i += 2
 		case text[i:] == "**":
-			b.WriteString(".*")
+			b.WriteString(".+")
 			i++
+		case c == '*' && (i == 0 || text[i-1] == '/') && (i+1 == len(text) || text[i+1] == '/'):
+			b.WriteString("[^/]+")
 		case c == '*':
 			b.WriteString("[^/]*")
 		case c == '?':

@@ -133,7 +133,7 @@ func (p *parser) env(f *field) []string {
 }
 
 func (p *parser) condition(f *field) *Condition {
-	if f != nil && strings.HasPrefix(f.value.tag, "!$") { // `!$X …` without quotes: YAML takes its start for a tag
+	if f != nil && strings.HasPrefix(f.value.tag, "!$") && !f.value.anchored { // `!$X …` without quotes: YAML takes its start for a tag
 		v := *f.value
 		v.text, v.tag, v.verbatim = strings.TrimSpace(v.tag+" "+v.text), "!!str", 0
 		f = &field{key: f.key, at: f.at, value: &v}

@@ -215,8 +215,9 @@ func (p *parser) isNested(n *node) bool { return p.nested[n] }
 // otherKeys reports the top-level keys that are neither settings nor jobs of
 // the workflow, and reads the jobs that never run for what is wrong with them.
 func (p *parser) otherKeys(names []jobName, listed map[*node]bool) {
-	prefixes := map[string]bool{"docker.host": true}
+	prefixes, named := map[string]bool{"docker.host": true}, map[string]bool{}
 	for _, n := range names {
+		named[n.lower] = true
 		for i, r := range n.lower {
 			if r == '.' {
 				prefixes[n.lower[:i]] = true
@@ -226,7 +227,7 @@ func (p *parser) otherKeys(names []jobName, listed map[*node]bool) {
 	for i := range p.root.fields {
 		f := &p.root.fields[i]
 		switch {
-		case isSetting(f.lower), listed[f.value], prefixes[f.lower] && (f.value.kind == mapNode || f.lower == "docker.host"):
+		case isSetting(f.lower), named[f.lower], listed[f.value], prefixes[f.lower] && (f.value.kind == mapNode || f.lower == "docker.host"):
 		case f.value.kind == mapNode && (looksLikeJob(f.value) || nearest(f.key, settingKeys) == ""):
 			p.unlistedJob(f)
 		case !isTemplate(f):

@@ -80,27 +80,31 @@ func (p *parser) syntax(text string, err error) {
 		hint = "a value that starts with '*' or '&' must stand in quotes"
 	case strings.Contains(message, "did not find expected key") && (c == '=' || c == '!' || c == '&' || c == '|'):
 		hint = "put the whole value in single quotes, since it starts with a double quote and goes on after it"
+	case strings.Contains(lineAt(text, s.at), ": !"):
+		hint = "a value that starts with '!' must stand in quotes"
 	case strings.Contains(message, "unexpected end of stream"):
 		hint = "a quote or bracket is not closed"
 	case strings.Contains(message, "max depth"):
-		message, hint = fmt.Sprintf("the file is nested more than %d levels deep", maxYAMLDepth), "a pipeline needs four"
+		message, hint = fmt.Sprintf("it is nested more than %d levels deep", maxYAMLDepth), "a pipeline needs four"
 	case strings.Contains(message, "contains itself"), strings.Contains(message, "merge key"):
 		hint = "write the values out"
 	}
 	p.fail(at, "", "the file is not valid YAML: "+message, hint)
 }
 
+// lineAt gives the line of a place.
+func lineAt(text string, at position) string {
+	for line := 1; line < at.line; line++ {
+		_, text, _ = strings.Cut(text, "\n")
+	}
+	line, _, _ := strings.Cut(text, "\n")
+	return line
+}
+
 // charAt gives the character at a place, or a blank.
 func charAt(text string, at position) rune {
-	for line := 1; line < at.line; line++ {
-		_, rest, found := strings.Cut(text, "\n")
-		if !found {
-			return ' '
-		}
-		text = rest
-	}
 	column := 1
-	for _, r := range text {
+	for _, r := range lineAt(text, at) {
 		if column == at.column {
 			return r
 		}

@@ -161,8 +161,7 @@ func (p *parser) integer(f *field, name, unit string, low, high int, tooLow, too
 		return 0, false
 	}
 	v, err := strconv.ParseInt(f.value.text, 0, 64)
-	outside := err != nil && strings.Trim(f.value.text, "+-0123456789_") == ""
-	if f.value.kind != scalarNode || f.value.tag != "!!int" || err != nil && !outside {
+	if f.value.kind != scalarNode || f.value.tag != "!!int" || err != nil {
 		p.fail(f.value.at, name, name+" must be an integer"+unit, fmt.Sprintf("write a number from %d to %d, without quotes", low, high))
 		return 0, false
 	}
