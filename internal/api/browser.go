@@ -206,7 +206,7 @@ func parseOrigin(s string) string {
 		port = "443"
 	}
 	name := strings.ToLower(strings.TrimSuffix(u.Hostname(), "."))
-	if name == "" || strings.ContainsAny(name, " ,*") {
+	if name == "" || strings.ContainsAny(name, " ,*@%") {
 		return ""
 	}
 	return u.Scheme + "://" + net.JoinHostPort(name, port)

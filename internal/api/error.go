@@ -16,7 +16,7 @@ import (
 // The codes of the `error` field. The list is append-only: clients decide by it.
 const (
 	CodeValidation   = "validation_failed"
-	CodeInvalid      = "invalid_request"
+	CodeInvalid      = "bad_request"
 	CodeUnauthorized = "unauthorized"
 	CodeForbidden    = "forbidden"
 	CodeNotFound     = "not_found"

@@ -36,7 +36,7 @@ const (
 	// shutdownTime bounds Shutdown, and streamGrace what streams get of it to
 	// end by themselves.
 	shutdownTime = 900 * time.Millisecond
-	streamGrace  = 150 * time.Millisecond
+	streamGrace  = 600 * time.Millisecond
 	// flushEvery is how long a line of a log may wait for others to share a
 	// packet with.
 	flushEvery = 2 * time.Millisecond

@@ -60,6 +60,7 @@ type Server struct {
 
 	http       *http.Server
 	httpOnce   sync.Once
+	closeOnce  sync.Once
 	streams    context.Context // ends when the streams must
 	endStreams context.CancelFunc
 }
@@ -86,7 +87,7 @@ func New(o Options) (*Server, error) {
 	}
 	for _, v := range o.AllowHosts {
 		name := hostName(v)
-		if name == "" || strings.ContainsAny(name, "/* ") {
+		if name == "" || strings.ContainsAny(v, "/*@ ") {
 			return nil, fmt.Errorf("--allow-host %s is not a host name; write it as in ci.example.com", shown(v))
 		}
 		s.hosts[name] = true
@@ -154,13 +155,17 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	go func() { done <- s.server().Shutdown(ctx) }()
 	defer s.endStreams()
 	if s.o.CloseStreams != nil {
-		go s.o.CloseStreams()
+		closed := make(chan struct{})
+		go func() {
+			defer close(closed)
+			s.closeOnce.Do(s.o.CloseStreams)
+		}()
 		grace := time.NewTimer(streamGrace)
 		defer grace.Stop()
 		select {
-		case err := <-done:
-			return s.cutOff(err)
+		case <-closed:
 		case <-grace.C:
+		case <-ctx.Done():
 		}
 	}
 	s.endStreams()
