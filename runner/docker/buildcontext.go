@@ -1,7 +1,6 @@
 package docker
 
 import (
-	"archive/tar"
 	"bufio"
 	"bytes"
 	"context"
@@ -73,11 +72,11 @@ func (nowhere) File(_ string, _ fs.FileInfo, r io.Reader) error {
 // stream writes the context as a tar archive.
 func (bc *buildContext) stream(ctx context.Context, w io.Writer) error {
 	out := bufio.NewWriterSize(w, 1<<20)
-	sink := &tarSink{w: tar.NewWriter(out), buf: filecopy.Buffer()}
+	sink := filecopy.NewTar(out, "", 0, 0)
 	if _, err := bc.copy(ctx, sink); err != nil {
 		return err
 	}
-	return errors.Join(sink.w.Close(), out.Flush())
+	return errors.Join(sink.Close(), out.Flush())
 }
 
 func isNotTaken(err error) bool { return errors.Is(err, errNotTaken) }

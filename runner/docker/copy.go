@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"path"
 	"time"
 
@@ -72,16 +71,16 @@ func (a *attempt) copyTree(ctx context.Context) error {
 	streamed := make(chan outcome, 1)
 	go func() {
 		out := bufio.NewWriterSize(w, 1<<20)
-		sink := &tarSink{w: tar.NewWriter(out), prefix: prefix, uid: uid, gid: gid, buf: filecopy.Buffer()}
+		sink := filecopy.NewTar(out, prefix, uid, gid)
 		var o outcome
-		if prefix != "" { // the directory itself
-			o.err = sink.header(&tar.Header{Typeflag: tar.TypeDir, Mode: 0o755, ModTime: time.Now()})
+		if prefix != "" {
+			o.err = sink.Root()
 		}
 		if o.err == nil {
 			o.digest, o.err = filecopy.Copy(ctx, tree, runner.CopySet(tree, a.spec.Job.CopyIgnore), sink)
 		}
 		if o.err == nil {
-			o.err = errors.Join(sink.w.Close(), out.Flush())
+			o.err = errors.Join(sink.Close(), out.Flush())
 		}
 		w.CloseWithError(o.err)
 		streamed <- o
@@ -119,39 +118,6 @@ func (a *attempt) target(ctx context.Context, uid int) (dir, prefix string) {
 }
 
 var errNotTaken = errors.New("the engine didn't take the whole tree")
-
-// tarSink writes a tree as a tar archive.
-type tarSink struct {
-	w        *tar.Writer
-	prefix   string // before all names
-	uid, gid int
-	buf      []byte
-}
-
-func (s *tarSink) header(h *tar.Header) error {
-	h.Name, h.Uid, h.Gid = s.prefix+h.Name, s.uid, s.gid
-	if h.ModTime.IsZero() {
-		h.ModTime = time.Unix(0, 0)
-	}
-	return s.w.WriteHeader(h)
-}
-
-func (s *tarSink) Dir(name string, info fs.FileInfo) error {
-	return s.header(&tar.Header{Typeflag: tar.TypeDir, Name: name + "/", Mode: int64(info.Mode().Perm()), ModTime: info.ModTime()})
-}
-
-func (s *tarSink) Link(name, target string, info fs.FileInfo) error {
-	return s.header(&tar.Header{Typeflag: tar.TypeSymlink, Name: name, Linkname: target, Mode: 0o777, ModTime: info.ModTime()})
-}
-
-func (s *tarSink) File(name string, info fs.FileInfo, r io.Reader) error {
-	err := s.header(&tar.Header{Typeflag: tar.TypeReg, Name: name, Mode: int64(info.Mode().Perm()), Size: info.Size(), ModTime: info.ModTime()})
-	if err != nil {
-		return err
-	}
-	_, err = io.CopyBuffer(struct{ io.Writer }{s.w}, r, s.buf)
-	return err
-}
 
 // owner gives the numeric user that the container runs as. A name is looked up
 // in the image's own passwd; when that fails the tree belongs to root, and the

@@ -26,9 +26,6 @@ type Sink interface {
 	File(name string, info fs.FileInfo, r io.Reader) error
 }
 
-// buffer is how much of a file is read at once.
-const buffer = 256 << 10
-
 // Copy streams a set of tree's entries (see [runner.CopySet]) into sink. It
 // gives the digest of what it streamed, as "sha256:…": names, kinds,
 // permissions, link targets and content, in order. Memory doesn't depend on the
@@ -126,7 +123,3 @@ func (e *exact) Read(p []byte) (int, error) {
 	}
 	return n, e.err
 }
-
-// Buffer gives a buffer of the size that Copy is at its best with, for
-// [io.CopyBuffer].
-func Buffer() []byte { return make([]byte, buffer) }
