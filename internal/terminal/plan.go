@@ -1,0 +1,182 @@
+package terminal
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/abide-agent/abide/internal/problem"
+	"github.com/abide-agent/abide/reconcile"
+)
+
+// Plan prints a plan: one line for each change, sorted by kind and name, with
+// its reason, what will stand in the way, and the difference; then the sums.
+func Plan(s Screen, p reconcile.Plan) error {
+	w := &planWriter{s: s}
+	for _, src := range p.Sources {
+		w.source(src)
+	}
+	for _, h := range p.Holds {
+		where := "everything"
+		if h.Source != "" {
+			where = "source " + h.Source
+		}
+		w.line(s.Paint(Yellow, "held: "+where), " by ", h.By, ": ", h.Reason)
+	}
+	changes := slices.Clone(p.Changes)
+	slices.SortStableFunc(changes, func(a, b reconcile.Change) int {
+		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Name, b.Name))
+	})
+	for _, c := range changes {
+		w.change(c)
+	}
+	w.problems("", p.Problems)
+	for _, ignored := range p.Ignored {
+		w.line(s.Paint(Dim, "ignored: "+Clean(ignored, false)))
+	}
+	w.line(s.Paint(Bold, planSums(p)))
+	_, err := s.W.Write([]byte(w.b.String()))
+	return err
+}
+
+type planWriter struct {
+	s Screen
+	b strings.Builder
+}
+
+func (w *planWriter) line(parts ...string) {
+	for _, p := range parts {
+		w.b.WriteString(p)
+	}
+	w.b.WriteByte('\n')
+}
+
+func (w *planWriter) source(src reconcile.SourceStatus) {
+	revision := ShortRevision(src.Revision)
+	if src.Subject != "" {
+		revision += " " + Clean(src.Subject, false)
+	}
+	w.line(w.s.Paint(Dim, strings.TrimRight("source "+src.Name+" "+src.Location+" "+revision, " ")))
+	if src.Error != "" {
+		w.line(w.s.Paint(Red, "! source "+src.Name), " ", Clean(src.Error, false))
+	}
+}
+
+// sign is the mark before a change: + new, ~ changed, - removed, = recorded as
+// done, … waiting, ! broken, · for what stays as it is.
+func sign(c reconcile.Change) (mark, verb string, color Color) {
+	switch {
+	case c.Problems.Err() != nil && !c.Pending():
+		return "!", "broken", Red
+	case c.Operation == reconcile.OpRemove:
+		return "-", "remove", Red
+	case c.Operation == reconcile.OpAdopt:
+		return "=", "adopt", Blue
+	case c.Operation == reconcile.OpWait:
+		return "…", "wait", Yellow
+	case c.Operation == reconcile.OpRun && c.Observed != "":
+		return "~", "run", Yellow
+	case c.Operation == reconcile.OpRun:
+		return "+", "run", Green
+	}
+	return "·", "", Dim
+}
+
+func (w *planWriter) change(c reconcile.Change) {
+	mark, verb, color := sign(c)
+	name := c.Kind + "/" + c.Name
+	if verb == "" {
+		w.line(w.s.Paint(Dim, mark+" "+Clean(name, false)+reasonOf(c)))
+	} else {
+		w.line(w.s.Paint(color, mark+" "+verb), " ", w.s.Paint(Bold, Clean(name, false)), reasonOf(c))
+	}
+	for _, d := range c.Details {
+		w.line("    ", Clean(d, false))
+	}
+	if len(c.Next) > 0 {
+		w.line("    next: ", c.Next[0].Local().Format(time.RFC3339))
+	}
+	w.problems("    ", c.Problems)
+	w.diff(c.Diff)
+}
+
+func reasonOf(c reconcile.Change) string {
+	if c.Reason == "" {
+		return ""
+	}
+	return ": " + Clean(c.Reason, false)
+}
+
+func (w *planWriter) problems(indent string, list problem.List) {
+	for _, p := range list {
+		color := Red
+		if p.Severity == problem.Warning {
+			color = Yellow
+		}
+		w.line(indent, w.s.Paint(color, Clean(p.String(), false)))
+	}
+}
+
+func (w *planWriter) diff(text string) {
+	if text == "" {
+		return
+	}
+	for line := range strings.Lines(text) {
+		line = Clean(line, false)
+		color := Plain
+		switch {
+		case strings.HasPrefix(line, "+"):
+			color = Green
+		case strings.HasPrefix(line, "-"):
+			color = Red
+		case strings.HasPrefix(line, "@@"):
+			color = Cyan
+		}
+		w.line("    ", w.s.Paint(color, line))
+	}
+}
+
+func planSums(p reconcile.Plan) string {
+	var run, remove, adopt, wait, broken int
+	for _, c := range p.Changes {
+		switch mark, _, _ := sign(c); mark {
+		case "+", "~":
+			run++
+		case "-":
+			remove++
+		case "=":
+			adopt++
+		case "…":
+			wait++
+		case "!":
+			broken++
+		}
+	}
+	if p.Pending() == 0 && wait+broken == 0 && !p.Failed() {
+		return "Nothing to do."
+	}
+	out := fmt.Sprintf("Plan: %d to run, %d to remove", run, remove)
+	for _, more := range []struct {
+		n    int
+		text string
+	}{{adopt, "to adopt"}, {wait, "waiting"}, {broken, "broken"}} {
+		if more.n > 0 {
+			out += fmt.Sprintf(", %d %s", more.n, more.text)
+		}
+	}
+	return out + "."
+}
+
+// ShortRevision gives the first twelve letters of a commit hash or digest.
+func ShortRevision(r string) string {
+	rest, ok := strings.CutPrefix(r, "sha256:")
+	if len(rest) > 12 {
+		rest = rest[:12]
+	}
+	if ok {
+		return "sha256:" + rest
+	}
+	return rest
+}
