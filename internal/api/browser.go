@@ -160,7 +160,7 @@ func (s *Server) knownHost(r *http.Request) bool {
 }
 
 // hostName gives the name in a Host header in lower case, without port,
-// brackets, or the dot at its end; "" when it is malformed.
+// brackets, or a dot at its end; "" when it is malformed.
 func hostName(host string) string {
 	name, _ := splitHost(host)
 	return name
@@ -186,7 +186,7 @@ func splitHost(host string) (name, port string) {
 		}
 		name, port = before, after
 	}
-	return strings.ToLower(strings.TrimSuffix(name, ".")), port
+	return strings.ToLower(strings.TrimRight(name, ".")), port
 }
 
 // parseOrigin gives an origin in one spelling, `scheme://host:port` with the
@@ -205,7 +205,7 @@ func parseOrigin(s string) string {
 	case port == "":
 		port = "443"
 	}
-	name := strings.ToLower(strings.TrimSuffix(u.Hostname(), "."))
+	name := strings.ToLower(strings.TrimRight(u.Hostname(), "."))
 	if name == "" || strings.ContainsAny(name, " ,*@%") {
 		return ""
 	}

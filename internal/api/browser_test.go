@@ -226,7 +226,7 @@ func TestOptionsAreChecked(t *testing.T) {
 }
 
 func FuzzHost(f *testing.F) {
-	for _, s := range []string{"localhost:8081", "[::1]:80", "[::1", "a:b:c", "", ":", "EVIL.example.", "[fe80::1%25eth0]:1", "[x]y"} {
+	for _, s := range []string{"localhost:8081", "[::1]:80", "[::1", "a:b:c", "", ":", "EVIL.example.", "..", "[fe80::1%25eth0]:1", "[x]y"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
