@@ -115,6 +115,15 @@ func BenchmarkInputDigest10000(b *testing.B) {
 			}
 		})
 	}
+	b.Run("remembered", func(b *testing.B) {
+		var digests Digests
+		p := parsed(b, "workflow: j\nj: {image: a, copyFiles: true, copyIgnore: node_modules}")
+		for b.Loop() {
+			if _, err := digests.Of(p, tree); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
 	b.Run("paths", func(b *testing.B) {
 		p := parsed(b, "workflow: j\ntrigger: {paths: ['**/*.go', '!**/*_test.go']}\nj: {image: a}")
 		for b.Loop() {

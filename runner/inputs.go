@@ -30,19 +30,9 @@ type hasher interface {
 //
 // A Dockerfile that doesn't exist, and a tree that can't be read, are a
 // problem.List with one error. Content is hashed by the tree itself where it
-// has a Hash method; else every file is read.
-func (p *Pipeline) InputDigest(tree fs.FS) (string, error) {
-	d := digester{sum: sha256.New(), tree: tree}
-	d.hasher, _ = tree.(hasher)
-	d.write("pipeline 1", string(p.Text))
-	if err := d.contexts(p); err != nil {
-		return "", err
-	}
-	if err := d.copied(p); err != nil {
-		return "", p.unreadable(err)
-	}
-	return "sha256:" + hex.EncodeToString(d.sum.Sum(nil)), nil
-}
+// has a Hash method; else every file is read. Who asks for many pipelines of
+// one tree, or again and again, uses a [Digests].
+func (p *Pipeline) InputDigest(tree fs.FS) (string, error) { return new(Digests).Of(p, tree) }
 
 // NeedsTree says whether the digest or a run of the pipeline reads the source's
 // tree.
@@ -68,7 +58,8 @@ func (p *Pipeline) unreadable(err error) error {
 type digester struct {
 	sum    hash.Hash
 	tree   fs.FS
-	hasher hasher
+	hasher hasher // nil when the tree is none
+	cache  *Digests
 }
 
 func (d *digester) write(fields ...string) {
@@ -124,7 +115,7 @@ func (d *digester) context(dockerfile string) error {
 	if ignore == nil && d.hasher != nil {
 		return d.whole(dir)
 	}
-	return d.entries(dir, ContextSet(d.tree, dockerfile))
+	return d.part(dir, "context\x00"+dockerfile, ContextSet(d.tree, dockerfile))
 }
 
 // copied adds what copyFiles copies, or what trigger.paths names instead.
@@ -162,7 +153,7 @@ func (d *digester) copied(p *Pipeline) error {
 			}
 			continue
 		}
-		if err := d.entries(".", CopySet(d.tree, sets[key])); err != nil {
+		if err := d.part(".", "copy\x00"+key, CopySet(d.tree, sets[key])); err != nil {
 			return err
 		}
 	}
@@ -187,7 +178,7 @@ func (d *digester) triggered(patterns []string) error {
 		return err
 	}
 	d.write("paths")
-	return d.entries(".", walkTree(d.tree, ".", func(name string, dir bool) (keep, descend bool) {
+	return d.part(".", "paths\x00"+strings.Join(patterns, "\x00"), walkTree(d.tree, ".", func(name string, dir bool) (keep, descend bool) {
 		if dir {
 			return false, gs.reach(name)
 		}

@@ -126,6 +126,32 @@ func TestInputDigestAsksLittle(t *testing.T) {
 	}
 }
 
+func TestDigestsRemember(t *testing.T) {
+	t.Parallel()
+	var digests Digests
+	tree := hashed{treeOf("a b/c x.log ci/Dockerfile ci/.dockerignore"), map[string]int{}}
+	text := "workflow: [j, k]\nj: {image: a, copyFiles: true, copyIgnore: '*.log'}\nk: {dockerfile: ci/Dockerfile}\n"
+	first, err := digests.Of(parsed(t, text), tree)
+	if err != nil {
+		t.Fatal(err)
+	}
+	clear(tree.asked)
+	if again, err := digests.Of(parsed(t, text), tree); again != first || err != nil {
+		t.Errorf("%s, then %s %v", first, again, err)
+	}
+	if other, err := digests.Of(parsed(t, text+"# other"), tree); other == first || err != nil {
+		t.Errorf("%s %v", other, err)
+	}
+	if alone, err := parsed(t, text).InputDigest(tree); alone != first || err != nil {
+		t.Errorf("%s, alone %s %v", first, alone, err)
+	}
+	tree.MapFS["b/c"] = &fstest.MapFile{Data: []byte("new")}
+	clear(tree.asked)
+	if changed, err := digests.Of(parsed(t, text), tree); changed == first || err != nil || tree.asked["b/c"] != 1 {
+		t.Errorf("%s %v, asked %v", changed, err, tree.asked)
+	}
+}
+
 func TestInputDigestFaults(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
