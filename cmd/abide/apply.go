@@ -9,6 +9,7 @@ import (
 
 	"github.com/abide-agent/abide/internal/settings"
 	"github.com/abide-agent/abide/internal/terminal"
+	"github.com/abide-agent/abide/sse"
 )
 
 func applyCmd(p *process) *cobra.Command {
@@ -73,8 +74,12 @@ func (p *process) apply(ctx context.Context, s settings.Settings, daemon bool) e
 	}
 	progress := terminal.NewProgress(screen)
 	defer progress.Close()
+	show := progress.Show
+	if !daemon && !screen.Live {
+		show = p.splitErrors(progress.Show)
+	}
 	exit, err := p.newApp(p).Apply(ctx, applyOptions{
-		Settings: s, Daemon: daemon, Stdin: p.in, Show: progress.Show, Warn: p.warn, Log: p.err,
+		Settings: s, Daemon: daemon, Stdin: p.in, Show: show, Warn: p.warn, Log: p.err,
 	})
 	progress.Close()
 	if err != nil {
@@ -86,7 +91,7 @@ func (p *process) apply(ctx context.Context, s settings.Settings, daemon bool) e
 		}
 		return nil // a daemon that was asked to stop and stopped is done
 	}
-	if err := p.sumUp(ctx, screen, progress.Summary()); err != nil {
+	if err := p.sumUp(ctx, screen, progress.Summary(), exit); err != nil {
 		return err
 	}
 	if ctx.Err() != nil {
@@ -98,11 +103,25 @@ func (p *process) apply(ctx context.Context, s settings.Settings, daemon bool) e
 	return nil
 }
 
+// splitErrors sends what is wrong outside of any run (a source that can't be
+// read, a broken file) to standard error, where a script looks for it.
+func (p *process) splitErrors(show func(sse.Event)) func(sse.Event) {
+	return func(e sse.Event) {
+		if e.Run == "" && e.Level == sse.Error {
+			p.complain(terminal.Message(e))
+			return
+		}
+		show(e)
+	}
+}
+
 // sumUp ends what was shown with one line.
-func (p *process) sumUp(ctx context.Context, screen terminal.Screen, summary string) error {
+func (p *process) sumUp(ctx context.Context, screen terminal.Screen, summary string, exit int) error {
 	switch {
 	case ctx.Err() != nil:
 		summary = "Stopped." + withSpace(summary)
+	case summary == "" && exit != exitDone:
+		summary = "Nothing ran."
 	case summary == "":
 		summary = "Nothing to do."
 	default:

@@ -183,6 +183,11 @@ func TestApply(t *testing.T) {
 		{"well", []sse.Event{event(sse.TypePipelineComplete, "Pipeline completed")}, exitDone, nil, 0, "Pipelines: 1 succeeded.", ""},
 		{"nothing", nil, exitDone, nil, 0, "Nothing to do.", ""},
 		{"failed", []sse.Event{event(sse.TypePipelineError, "Pipeline failed")}, exitFailed, nil, 1, "Pipelines: 1 failed.", ""},
+		{
+			"not readable",
+			[]sse.Event{{Type: sse.TypeSourceError, Level: sse.Error, Message: "Source x can't be read"}},
+			exitFailed, nil, 1, "Nothing ran.\n", "abide: Source x can't be read\n",
+		},
 		{"broken", nil, exitFailed, problem.List{{File: "a.yaml", Line: 2, Column: 3, Message: "bad", Hint: "mend it"}}, 1, "", "abide: a.yaml:2:3: bad; mend it\n"},
 	} {
 		app := &fakeApp{apply: func(_ context.Context, o applyOptions) (int, error) {

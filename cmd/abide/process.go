@@ -110,11 +110,9 @@ func (p *process) finish(ctx context.Context, cmd *cobra.Command, err error, ran
 // report prints an error: each problem of a list on its own line, after a usage
 // error where to read on. Cobra's own usage text is never printed.
 func (p *process) report(cmd *cobra.Command, err error, isUsage bool) {
-	name := programName(p.args)
-	screen := terminal.Detect(p.err, p.getenv)
 	if list, ok := errors.AsType[problem.List](err); ok {
 		for _, fault := range list {
-			fmt.Fprintf(p.err, "%s %s\n", screen.Paint(terminal.Red, name+":"), terminal.Clean(fault.String(), false))
+			p.complain(fault.String())
 		}
 	} else {
 		lines := strings.Split(strings.TrimSpace(err.Error()), "\n")
@@ -122,7 +120,7 @@ func (p *process) report(cmd *cobra.Command, err error, isUsage bool) {
 			lines = []string{onOneLine(lines)}
 		}
 		for _, line := range lines {
-			fmt.Fprintf(p.err, "%s %s\n", screen.Paint(terminal.Red, name+":"), terminal.Clean(line, false))
+			p.complain(line)
 		}
 	}
 	if isUsage {
@@ -141,8 +139,11 @@ func onOneLine(lines []string) string {
 	return strings.Join(words, " ")
 }
 
-// warn prints a line that stops nothing.
-func (p *process) warn(text string) {
+// warn prints a line about what stops nothing, complain about what does.
+func (p *process) warn(text string)     { p.remark(terminal.Yellow, text) }
+func (p *process) complain(text string) { p.remark(terminal.Red, text) }
+
+func (p *process) remark(color terminal.Color, text string) {
 	screen := terminal.Detect(p.err, p.getenv)
-	fmt.Fprintf(p.err, "%s %s\n", screen.Paint(terminal.Yellow, programName(p.args)+":"), terminal.Clean(text, false))
+	fmt.Fprintf(p.err, "%s %s\n", screen.Paint(color, programName(p.args)+":"), terminal.Clean(text, false))
 }
