@@ -225,6 +225,13 @@ func asUID(t testing.TB, uid int, f func()) {
 // notRun skips a test whose subject is missing here, and tells `make test`.
 func notRun(t testing.TB, reason string) {
 	t.Helper()
+	partNotRun(t, reason)
+	t.SkipNow()
+}
+
+// partNotRun tells that a part of a test is missing; the rest goes on.
+func partNotRun(t testing.TB, reason string) {
+	t.Helper()
 	line := "NOT RUN: " + t.Name() + ": " + reason
 	if path := os.Getenv("ABIDE_NOT_RUN"); path != "" {
 		if f, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644); err == nil {
@@ -232,7 +239,7 @@ func notRun(t testing.TB, reason string) {
 			f.Close()
 		}
 	}
-	t.Skip(line)
+	t.Log(line)
 }
 
 // dialAs connects as another user.

@@ -45,7 +45,8 @@ func TestCallerOverTheWire(t *testing.T) {
 		l, err := ListenTCP(t.Context(), host, 0)
 		if err != nil {
 			if strings.Contains(host, ":") {
-				notRun(t, "no IPv6 here: "+err.Error())
+				partNotRun(t, "no IPv6 here: "+err.Error())
+				continue
 			}
 			t.Fatal(err)
 		}
@@ -134,7 +135,11 @@ func TestBothLookupsAgree(t *testing.T) {
 	for _, host := range []string{"127.0.0.1", "::1", "::"} {
 		l, err := net.Listen("tcp", net.JoinHostPort(host, "0"))
 		if err != nil {
-			notRun(t, err.Error())
+			if strings.Contains(host, ":") {
+				partNotRun(t, "no IPv6 here: "+err.Error())
+				continue
+			}
+			t.Fatal(err)
 		}
 		defer l.Close()
 		_, port, _ := net.SplitHostPort(l.Addr().String())
