@@ -2,6 +2,9 @@ package sse
 
 import (
 	"encoding/json"
+	"fmt"
+	"maps"
+	"strconv"
 	"time"
 )
 
@@ -69,34 +72,87 @@ type Event struct {
 
 // Output says whether the event is a line that a job printed: such events are
 // stored once, in their run's own log, so that they never evict transitions.
-func (e Event) Output() bool { return e.Stream != "" && e.Run != "" }
+func (e Event) Output() bool { return isOutput(e.Type, e.Run, e.Stream) }
 
-// MarshalJSON gives the flat object that pin's clients read: `type`, `level`,
-// `message` and `timestamp` always, everything else where it is set. Keys come
-// in a fixed order, Fields sorted after the rest.
-func (e Event) MarshalJSON() ([]byte, error) {
-	out := make(map[string]any, len(e.Fields)+10)
-	for k, v := range e.Fields {
-		out[k] = v
+func isOutput(typ, run, stream string) bool {
+	return typ == TypeLog && stream != "" && validRun(run)
+}
+
+// maxRunName bounds a run's name, which becomes a key and part of a path.
+const maxRunName = 128
+
+// validRun says whether run can name a directory and nothing outside of it.
+// Whatever else claims to be a run's output stays in the log of transitions.
+func validRun(run string) bool {
+	if run == "" || len(run) > maxRunName || run[0] == '.' {
+		return false
 	}
-	set := func(k, v string) {
-		if v != "" {
-			out[k] = v
-		} else {
-			delete(out, k)
+	for i := range len(run) {
+		if c := run[i]; c <= ' ' || c >= 0x7f || c == '/' || c == '\\' {
+			return false
 		}
 	}
-	level := e.Level
-	if level == "" {
-		level = Info
+	return true
+}
+
+// TerminalRun says whether an event of this type is the last transition of its
+// run: nothing but late output lines can follow.
+func TerminalRun(typ string) bool {
+	switch typ {
+	case TypePipelineComplete, TypePipelineError, TypePipelineCancelled,
+		TypePipelineInterrupted, TypePipelineSkipped:
+		return true
 	}
-	set("job", e.Job)
-	set("run", e.Run)
-	set("pipeline", e.Pipeline)
-	set("revision", e.Revision)
-	set("source", e.Source)
-	set("stream", e.Stream)
-	out["type"], out["level"], out["message"] = e.Type, level, e.Message
-	out["timestamp"] = e.Time.UTC().Format(time.RFC3339Nano)
-	return json.Marshal(out)
+	return false
+}
+
+// MarshalJSON gives the flat object that pin's clients read: `type`, `level`,
+// `message` and `timestamp` always, everything else where it is set, `id` where
+// the event has one. Keys come in a fixed order, Fields sorted after the rest.
+func (e Event) MarshalJSON() ([]byte, error) {
+	out := []byte{'{'}
+	if e.ID != 0 {
+		out = append(strconv.AppendUint(append(out, `"id":`...), e.ID, 10), ',')
+	}
+	out = appendHead(out, &e)
+	out = appendString(out, e.Message)
+	for _, k := range sortedKeys(e.Fields) {
+		out = appendField(out, k, encodeValue(e.Fields[k]))
+	}
+	return append(out, '}'), nil
+}
+
+// UnmarshalJSON reads what MarshalJSON wrote; keys that it does not know become
+// Fields, with the types that encoding/json gives an `any`.
+func (e *Event) UnmarshalJSON(data []byte) error {
+	var known struct {
+		ID        uint64    `json:"id"`
+		Type      string    `json:"type"`
+		Level     string    `json:"level"`
+		Message   string    `json:"message"`
+		Job       string    `json:"job"`
+		Timestamp time.Time `json:"timestamp"`
+		Run       string    `json:"run"`
+		Pipeline  string    `json:"pipeline"`
+		Revision  string    `json:"revision"`
+		Source    string    `json:"source"`
+		Stream    string    `json:"stream"`
+	}
+	if err := json.Unmarshal(data, &known); err != nil {
+		return fmt.Errorf("this is not an event of abide: %w", err)
+	}
+	var all map[string]any
+	if err := json.Unmarshal(data, &all); err != nil {
+		return err
+	}
+	maps.DeleteFunc(all, func(k string, _ any) bool { return reserved(k) })
+	if len(all) == 0 {
+		all = nil
+	}
+	*e = Event{
+		ID: known.ID, Type: known.Type, Level: known.Level, Message: known.Message,
+		Job: known.Job, Time: known.Timestamp, Run: known.Run, Pipeline: known.Pipeline,
+		Revision: known.Revision, Source: known.Source, Stream: known.Stream, Fields: all,
+	}
+	return nil
 }
