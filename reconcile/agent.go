@@ -19,8 +19,7 @@ type SourceConfig struct {
 	Source   sources.Source
 	Type     string // git, dir or file
 	Policy   Policy
-	Only     string // of a file source: the file to load
-	As       string // and what its resource is called, "" for the file's name
+	As       string // what the resource of a file source is called, "" for the file's name
 	Explicit bool   // acted upon once at every start, whatever the record says
 }
 
@@ -120,7 +119,7 @@ func New(ctx context.Context, c Config) (*Agent, error) {
 	for _, s := range c.Sources {
 		name := s.Source.Name()
 		a.order = append(a.order, name)
-		a.sources[name] = &sourceState{config: s, kick: make(chan struct{}, 1), load: &loader{kinds: c.Kinds, policy: s.Policy, only: s.Only, as: s.As},
+		a.sources[name] = &sourceState{config: s, kick: make(chan struct{}, 1), load: &loader{kinds: c.Kinds, policy: s.Policy, as: s.As},
 			status: SourceStatus{Name: name, Location: s.Source.Location(), Type: s.Type}}
 	}
 	return a, a.restore(ctx)

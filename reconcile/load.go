@@ -44,8 +44,7 @@ type Desired struct {
 type loader struct {
 	kinds  []Kind
 	policy Policy
-	only   string // of a file source: the one file to load
-	as     string // and what its resource is called
+	as     string // what the resource of a file source is called
 
 	looking sync.Mutex // one look at a time
 	mu      sync.Mutex
@@ -67,7 +66,7 @@ func (l *loader) load(snap *sources.Snapshot) Desired {
 	d := Desired{}
 	next := map[string]cached{}
 	seen := map[string]string{}
-	for _, name := range slices.Sorted(maps.Keys(l.names(snap.Tree, &d))) {
+	for _, name := range slices.Sorted(maps.Keys(l.names(snap, &d))) {
 		c := l.read(snap, name, &d)
 		if c == nil {
 			continue
@@ -101,11 +100,11 @@ func (l *loader) load(snap *sources.Snapshot) Desired {
 }
 
 // names gives the files to look at.
-func (l *loader) names(tree fs.FS, d *Desired) map[string]struct{} {
-	out := map[string]struct{}{}
-	if l.only != "" {
+func (l *loader) names(snap *sources.Snapshot, d *Desired) map[string]struct{} {
+	out, tree := map[string]struct{}{}, snap.Tree
+	if snap.Only != "" {
 		d.Files = 1
-		out[l.only] = struct{}{}
+		out[snap.Only] = struct{}{}
 		return out
 	}
 	ignore := l.ignores(tree, d)
@@ -179,7 +178,7 @@ func (l *loader) ignores(tree fs.FS, d *Desired) func(string, bool) bool {
 
 // read gives what is known of one file, from the cache where its hash allows.
 func (l *loader) read(snap *sources.Snapshot, name string, d *Desired) *cached {
-	wanted := l.only != ""
+	wanted := snap.Only != ""
 	for _, k := range l.kinds {
 		wanted = wanted || k.Wants(name)
 	}
@@ -200,7 +199,7 @@ func (l *loader) read(snap *sources.Snapshot, name string, d *Desired) *cached {
 	}
 	c := &cached{hash: hash, file: File{Path: name, Data: data, Hash: hash, As: l.as}}
 	for _, k := range l.kinds {
-		if l.only == "" && !k.Wants(name) {
+		if snap.Only == "" && !k.Wants(name) {
 			continue
 		}
 		ours, ignored := k.Claims(c.file)
@@ -210,7 +209,7 @@ func (l *loader) read(snap *sources.Snapshot, name string, d *Desired) *cached {
 		}
 		c.ignored = ignored
 	}
-	if c.kind == nil && l.only != "" {
+	if c.kind == nil && snap.Only != "" {
 		c.kind = l.kinds[0] // it was named: its faults are worth more than silence
 	}
 	if c.kind == nil {

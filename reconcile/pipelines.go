@@ -58,6 +58,9 @@ type Pipelines struct {
 	queue  *semaphore.Weighted // runs that were asked for and may begin
 	ids    idMaker
 	active []runner.Run // what an earlier life left, until Recover
+	// digests remembers what trees hold, so that many pipelines that copy the
+	// same files cost one walk.
+	digests runner.Digests
 
 	mu    sync.Mutex
 	alive map[string]time.Time // when an engine last answered, by docker.host
@@ -146,7 +149,7 @@ func (k *Pipelines) Load(snap *sources.Snapshot, file File, parsed any, policy P
 		v.File = file.Path
 		r.Problems = append(r.Problems[:len(r.Problems):len(r.Problems)], v)
 	}
-	digest, err := p.InputDigest(snap.Tree)
+	digest, err := k.digests.Of(p, snap.Tree)
 	if err != nil {
 		r.Problems = append(r.Problems[:len(r.Problems):len(r.Problems)], inputProblem(file.Path, err)...)
 		return r
