@@ -106,7 +106,7 @@ func (a *attempt) resume(ctx context.Context, lines *output.Lines, began time.Ti
 	defer cancel()
 	for wait := resumeFirst; ; wait = min(2*wait, resumeMost) {
 		done := lines.Done()
-		lines.Close()
+		lines.Abandon()
 		lines = output.New(a.obs, done, a.cmd.Steps)
 		res, err := a.follow(ctx, lines)
 		if err == nil || ctx.Err() != nil || !lost(err) && !errors.Is(err, runner.ErrUnavailable) {

@@ -1,6 +1,9 @@
 package docker_test
 
 import (
+	"context"
+	"io/fs"
+	"os"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -32,4 +35,9 @@ func TestContractOnEveryImage(t *testing.T) {
 				ReadOnlyDefaultDir: name == "user" || name == "named"})
 		})
 	}
+}
+
+// dirTree makes Spec.Tree of a directory.
+func dirTree(dir string) func(context.Context) (fs.FS, error) {
+	return func(context.Context) (fs.FS, error) { return os.DirFS(dir), nil }
 }

@@ -97,11 +97,20 @@ func (l *Lines) Write(name runner.Stream, p []byte) {
 
 // Close delivers what is pending and ends the last line of each stream. No
 // observer is called after it returns.
-func (l *Lines) Close() {
+func (l *Lines) Close() { l.close(true) }
+
+// Abandon is Close for an output that is read again from its start: what is
+// pending is not delivered, since it will come again.
+func (l *Lines) Abandon() { l.close(false) }
+
+func (l *Lines) close(deliver bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, name := range []runner.Stream{runner.Stdout, runner.Stderr} {
 		s := l.streams[name]
+		if !deliver {
+			s.pending = s.pending[:0]
+		}
 		if len(s.pending) > 0 || s.open {
 			s.end(nil)
 		}

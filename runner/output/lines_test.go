@@ -178,3 +178,23 @@ func (*null) Narrate(string, string)           {}
 func (*null) Created(string, string) error     { return nil }
 func (*null) Started(string, string)           {}
 func (*null) Line(runner.Stream, string, bool) {}
+
+func TestAbandonedOutputComesAgain(t *testing.T) {
+	t.Parallel()
+	var got sink
+	l := output.New(&got, map[runner.Stream]int{runner.Stderr: 2}, nil)
+	l.Write(runner.Stdout, []byte("a\nb\nhal"))
+	l.Write(runner.Stderr, []byte("x\n"))
+	done := l.Done()
+	l.Abandon()
+	if diff := cmp.Diff(map[runner.Stream]int{runner.Stdout: 2, runner.Stderr: 2}, done); diff != "" {
+		t.Error(diff)
+	}
+	l = output.New(&got, done, nil)
+	l.Write(runner.Stdout, []byte("a\nb\nhalf\n"))
+	l.Write(runner.Stderr, []byte("x\ny\nz\n"))
+	l.Close()
+	if diff := cmp.Diff([]string{"o|a", "o|b", "o|half", "e|z"}, got.calls); diff != "" {
+		t.Error(diff)
+	}
+}
