@@ -1,0 +1,152 @@
+// Package layers knows the house rules that a compiler does not: which package
+// may import which, and why, and which library belongs to whom. Its tests hold
+// the whole module to them. It never knows what a package does.
+package layers
+
+// Row is one package of the module, with its path below the module. The rows
+// stand in order: a package imports only what stands above it.
+type Row struct {
+	Package string
+	Imports []Arrow
+}
+
+// Arrow is one import that is allowed, with the reason. An import that nobody
+// uses any more is an error like one that is not listed.
+type Arrow struct{ To, Why string }
+
+// Rows lists every package that ships, the lowest first. Tests may import what
+// is [Unshipped] besides.
+var Rows = []Row{
+	{Package: "internal/problem"},
+	{Package: "internal/failpoint"},
+	{Package: "internal/atomicfile"},
+
+	{"internal/store", []Arrow{
+		{"internal/atomicfile", "a backup is whole or not there"},
+		{"internal/failpoint", "a commit is a step of the journal"},
+	}},
+	{"sse", []Arrow{
+		{"internal/atomicfile", "what the log knows of itself is whole or not there"},
+		{"internal/failpoint", "writing an event is a step of the journal"},
+	}},
+	{Package: "sources"},
+
+	{"runner", []Arrow{
+		{"internal/problem", "the faults of a pipeline are problems"},
+		{"internal/failpoint", "the outcome of a job is a step of the journal"},
+		{"sse", "the words of the events that a run tells, and their type; never the log"},
+	}},
+	{"runner/output", []Arrow{
+		{"runner", "the lines of a job are the model's"},
+	}},
+	{"runner/filecopy", []Arrow{
+		{"runner", "what a job copies is the model's"},
+	}},
+	{Package: "runner/owner"},
+	{"runner/script", []Arrow{
+		{"runner", "a job's script is the model's"},
+		{"runner/output", "what marks the end of a script is read from its output"},
+	}},
+	{"runner/host", []Arrow{
+		{"runner", "it implements the executor"},
+		{"runner/filecopy", "files go into the scratch directory in the same way as elsewhere"},
+		{"runner/output", "lines come out of processes in the same way as elsewhere"},
+		{"runner/owner", "processes carry the mark of the agent that made them"},
+		{"runner/script", "scripts start in the same way as elsewhere"},
+		{"sse", "it tells its progress in the words of the events"},
+	}},
+	{"runner/docker", []Arrow{
+		{"runner", "it implements the executor"},
+		{"runner/filecopy", "files go into containers in the same way as elsewhere"},
+		{"runner/output", "lines come out of containers in the same way as elsewhere"},
+		{"runner/owner", "containers carry the mark of the agent that made them"},
+		{"runner/script", "scripts start in the same way as elsewhere"},
+		{"sse", "pulling and building tell their progress in the words of the events"},
+	}},
+
+	{"reconcile", []Arrow{
+		{"internal/failpoint", "each step of the journal has one"},
+		{"internal/problem", "loading gives problems"},
+		{"internal/store", "records are kept there"},
+		{"runner", "the kind of the pipelines plans and runs them"},
+		{"sources", "desired state comes as snapshots"},
+		{"sse", "every step is an event"},
+	}},
+
+	{"internal/settings", []Arrow{
+		{"internal/problem", "a fault of the settings file is a problem"},
+	}},
+	{"internal/api", []Arrow{
+		{"internal/atomicfile", "a token is whole or not there"},
+		{"internal/problem", "the details of an error are problems"},
+		{"reconcile", "the types that it shows"},
+		{"runner", "the types that it shows"},
+		{"sse", "the types that it shows"},
+	}},
+	{"internal/api/client", []Arrow{
+		{"internal/api", "the types of requests and answers, so that both sides agree"},
+		{"internal/problem", "the details of an error are problems"},
+		{"reconcile", "the types that the API shows"},
+		{"runner", "the types that the API shows"},
+		{"sse", "the types that the API shows"},
+	}},
+	{"internal/terminal", []Arrow{
+		{"internal/problem", "it shows problems"},
+		{"reconcile", "it shows plans and records"},
+		{"sse", "it shows events"},
+	}},
+	{"cmd/abide", []Arrow{
+		{"internal/api", "wiring"},
+		{"internal/api/client", "commands that ask a daemon"},
+		{"internal/atomicfile", "wiring"},
+		{"internal/problem", "commands show problems"},
+		{"internal/settings", "flags and files become settings"},
+		{"internal/store", "wiring"},
+		{"internal/terminal", "commands show things"},
+		{"reconcile", "wiring"},
+		{"runner", "wiring"},
+		{"runner/docker", "wiring"},
+		{"runner/host", "wiring"},
+		{"sources", "wiring"},
+		{"sse", "wiring"},
+	}},
+}
+
+// Unshipped lists what serves the making of the agent, each with all below it:
+// it may import anything, and nothing that ships may import it.
+var Unshipped = []string{
+	"internal/bench",
+	"internal/demo",
+	"internal/e2e",
+	"internal/layers",
+	"internal/testimage",
+	"internal/testkit",
+	"internal/store/storetest",
+	"runner/executortest",
+	"sources/sourcetest",
+}
+
+// Library says who may use a library, or a part of the standard library, that
+// the design gives to few. Path covers all packages below it; of two that fit,
+// the longer counts. Tests, and what is [Unshipped], may use any.
+type Library struct {
+	Path  string
+	Users []string
+	Why   string
+}
+
+// Libraries lists the libraries that are not for everybody.
+var Libraries = []Library{
+	{"github.com/docker", []string{"runner/docker"}, "what runs a job is the executor's secret"},
+	{"github.com/fsnotify/fsnotify", []string{"sources"}, "hints come from sources"},
+	{"github.com/go-git", []string{"sources"}, "Git is the sources' secret"},
+	{"github.com/go-git/go-git/v5/plumbing/format/gitignore", []string{"reconcile", "cmd/abide"}, ".abideignore has that syntax"},
+	{"github.com/robfig/cron", []string{"runner"}, "only its parser is sound, so one package wraps it"},
+	{"github.com/rs/zerolog", []string{"cmd/abide", "internal/api"}, "others return errors and publish events"},
+	{"github.com/spf13", []string{"cmd/abide"}, "commands and flags are known in one place"},
+	{"go.etcd.io", []string{"internal/store"}, "another store can stand behind the interface"},
+	{"go.yaml.in", []string{"runner", "internal/settings"}, "their files are YAML"},
+	{"mvdan.cc/sh", nil, "the agent runs no script itself"},
+	{"net/http", []string{"internal/api", "internal/api/client", "sse", "sources", "cmd/abide"}, "reconcile and runner never know HTTP"},
+	{"os/exec", []string{"runner/host"}, "the agent itself executes nothing: a job's script runs in its executor"},
+}
