@@ -102,6 +102,13 @@ func (b *Book) open(run *runner.Run, cancel context.CancelCauseFunc) {
 	b.live[run.ID] = &liveRun{run: snapshotRun(run), cancel: cancel}
 }
 
+// isLive says whether a run still needs looking after.
+func (b *Book) isLive(id string) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.live[id] != nil
+}
+
 // drop takes a run out again that could not be recorded.
 func (b *Book) drop(id string) {
 	b.mu.Lock()

@@ -54,8 +54,12 @@ func (k *Pipelines) recover(ctx context.Context, runs []runner.Run, free []func(
 			free[i]()
 		}
 	}
-	for _, list := range left {
-		k.reap(list)
+	for run, list := range left {
+		// A run that began in this life while the engine was asked is no
+		// orphan: it was taken into the book before its container was made.
+		if !k.book.isLive(run) {
+			k.reap(list)
+		}
 	}
 }
 
