@@ -107,10 +107,12 @@ func New(ctx context.Context, c Config) (*Agent, error) {
 	if c.MaxRuns <= 0 {
 		c.MaxRuns = 8
 	}
-	a := &Agent{Config: c, kinds: map[string]Kind{}, started: c.Now(), wake: make(chan struct{}, 1),
+	a := &Agent{
+		Config: c, kinds: map[string]Kind{}, started: c.Now(), wake: make(chan struct{}, 1),
 		sources: map[string]*sourceState{}, want: map[string]*Resource{}, records: map[string]Record{}, claims: map[string]string{},
 		holds: map[string]Hold{}, busy: map[string]*activity{}, backoff: map[string]*trouble{}, explicit: map[string]bool{},
-		since: map[string]time.Time{}, observed: map[string]Observed{}, broken: map[string]error{}}
+		since: map[string]time.Time{}, observed: map[string]Observed{}, broken: map[string]error{},
+	}
 	a.ctx, a.stop = context.WithCancelCause(context.WithoutCancel(ctx))
 	a.halted, a.halt = context.WithCancel(context.Background())
 	for _, k := range c.Kinds {
@@ -119,8 +121,10 @@ func New(ctx context.Context, c Config) (*Agent, error) {
 	for _, s := range c.Sources {
 		name := s.Source.Name()
 		a.order = append(a.order, name)
-		a.sources[name] = &sourceState{config: s, kick: make(chan struct{}, 1), load: &loader{kinds: c.Kinds, policy: s.Policy, as: s.As},
-			status: SourceStatus{Name: name, Location: s.Source.Location(), Type: s.Type}}
+		a.sources[name] = &sourceState{
+			config: s, kick: make(chan struct{}, 1), load: &loader{kinds: c.Kinds, policy: s.Policy, as: s.As},
+			status: SourceStatus{Name: name, Location: s.Source.Location(), Type: s.Type},
+		}
 	}
 	return a, a.restore(ctx)
 }

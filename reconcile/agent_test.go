@@ -70,7 +70,9 @@ func (r *repo) Snapshot(context.Context) (*sources.Snapshot, error) {
 	rev := fmt.Sprintf("%040d", r.rev)
 	return &sources.Snapshot{Source: r.name, Revision: rev, Content: rev, Tree: r.tree, Commit: &sources.Commit{Hash: rev, Subject: "a commit"}}, nil
 }
+
 func (r *repo) At(ctx context.Context, _ string) (*sources.Snapshot, error) { return r.Snapshot(ctx) }
+
 func (r *repo) Run(ctx context.Context, hint func()) error {
 	r.mu.Lock()
 	r.hint = hint
@@ -99,6 +101,7 @@ func (e *engine) Ping(context.Context) error {
 	}
 	return nil
 }
+
 func (e *engine) Run(ctx context.Context, spec runner.Spec, obs runner.Observer) (runner.Result, error) {
 	id := spec.Labels.Run + "." + spec.Job.Name
 	e.mu.Lock()
@@ -124,12 +127,15 @@ func (e *engine) Run(ctx context.Context, spec runner.Spec, obs runner.Observer)
 	_, _ = fmt.Sscanf(script, "exit %d", &res.ExitCode)
 	return res, nil
 }
+
 func (e *engine) Adopt(_ context.Context, id string, _ runner.Spec, _ map[runner.Stream]int, _ runner.Observer) (runner.Result, error) {
 	return runner.Result{ID: id}, nil
 }
+
 func (e *engine) Artifact(context.Context, string, string) (io.ReadCloser, error) {
 	return nil, errors.New("none")
 }
+
 func (e *engine) List(_ context.Context, agent string) ([]runner.Workload, error) {
 	if err := e.Ping(context.Background()); err != nil {
 		return nil, err
@@ -138,6 +144,7 @@ func (e *engine) List(_ context.Context, agent string) ([]runner.Workload, error
 	defer e.mu.Unlock()
 	return slices.Collect(maps.Values(e.live)), nil
 }
+
 func (e *engine) Remove(_ context.Context, id string) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -276,8 +283,10 @@ func expectRan(t *testing.T, w *world, want ...string) {
 
 func TestACommitRunsWhatChanged(t *testing.T) {
 	in(t, func(t *testing.T) {
-		files := map[string]string{"pipelines/a.yaml": pipeline("a", "true"), "b.yml": pipeline("b", "true"), "pipelines/deep/c.yaml": pipeline("c", "true"),
-			"other/d.yaml": pipeline("d", "true"), "values.yaml": "x: 1\n"}
+		files := map[string]string{
+			"pipelines/a.yaml": pipeline("a", "true"), "b.yml": pipeline("b", "true"), "pipelines/deep/c.yaml": pipeline("c", "true"),
+			"other/d.yaml": pipeline("d", "true"), "values.yaml": "x: 1\n",
+		}
 		r := newRepo("r", files)
 		w := newWorld(t, r)
 		l := w.start()
@@ -484,8 +493,10 @@ func TestTwoSourcesClaimOneName(t *testing.T) {
 
 func TestAfter(t *testing.T) {
 	in(t, func(t *testing.T) {
-		files := map[string]string{"build.yaml": pipeline("build", "sleep 10"), "deploy.yaml": pipeline("deploy", "true", "after: build"),
-			"x.yaml": pipeline("x", "true", "after: [y]"), "y.yaml": pipeline("y", "true", "after: [x]"), "z.yaml": pipeline("z", "true", "after: nope")}
+		files := map[string]string{
+			"build.yaml": pipeline("build", "sleep 10"), "deploy.yaml": pipeline("deploy", "true", "after: build"),
+			"x.yaml": pipeline("x", "true", "after: [y]"), "y.yaml": pipeline("y", "true", "after: [x]"), "z.yaml": pipeline("z", "true", "after: nope"),
+		}
 		r := newRepo("r", files)
 		w := newWorld(t, r)
 		l := w.start()

@@ -68,8 +68,10 @@ func (a *Agent) due(c Change, w Work) bool {
 func (a *Agent) skipTurns(works []Work) (ops []store.Op) {
 	for _, w := range works {
 		ops = append(ops, a.turn(w))
-		a.Publish(sse.Event{Type: sse.TypeLog, Level: sse.Warning, Pipeline: w.Change.Name, Source: w.Change.Source,
-			Message: w.Change.Kind + " " + w.Change.Name + ": " + w.Change.Reason})
+		a.Publish(sse.Event{
+			Type: sse.TypeLog, Level: sse.Warning, Pipeline: w.Change.Name, Source: w.Change.Source,
+			Message: w.Change.Kind + " " + w.Change.Name + ": " + w.Change.Reason,
+		})
 	}
 	return ops
 }
@@ -206,8 +208,10 @@ func (a *Agent) trouble(key string, w Work, err error) {
 	wait = wait/2 + time.Duration(float64(wait/2)*a.Jitter())
 	a.retryAt(key, w.Change.Digest, err.Error(), a.Now().Add(wait), times+1)
 	if times == 0 {
-		a.Publish(sse.Event{Type: sse.TypeProblem, Level: sse.Error, Source: w.Change.Source, Pipeline: w.Change.Name, Revision: w.Change.Revision,
-			Message: fmt.Sprintf("%s %s can't be applied now: %v", w.Change.Kind, w.Change.Name, err)})
+		a.Publish(sse.Event{
+			Type: sse.TypeProblem, Level: sse.Error, Source: w.Change.Source, Pipeline: w.Change.Name, Revision: w.Change.Revision,
+			Message: fmt.Sprintf("%s %s can't be applied now: %v", w.Change.Kind, w.Change.Name, err),
+		})
 	}
 }
 
@@ -229,8 +233,10 @@ func (a *Agent) forget(ctx context.Context, w Work) {
 	delete(a.backoff, key)
 	a.mu.Unlock()
 	_ = a.commit(ctx, store.Delete(keyRecord+key), store.Delete(keyClaim+key), store.Delete(keyApplied+key))
-	a.Publish(sse.Event{Type: sse.TypeResourceRemoved, Source: w.Change.Source, Pipeline: w.Change.Name,
-		Message: fmt.Sprintf("%s %s was removed: %s", w.Change.Kind, w.Change.Name, w.Change.Reason)})
+	a.Publish(sse.Event{
+		Type: sse.TypeResourceRemoved, Source: w.Change.Source, Pipeline: w.Change.Name,
+		Message: fmt.Sprintf("%s %s was removed: %s", w.Change.Kind, w.Change.Name, w.Change.Reason),
+	})
 }
 
 // nextLook is when something comes due by itself. The caller holds mu.

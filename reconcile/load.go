@@ -87,8 +87,10 @@ func (l *loader) load(snap *sources.Snapshot) Desired {
 			}
 		}
 		if other, twice := seen[r.Key()]; twice {
-			r.Problems = append(r.Problems, problem.Problem{Severity: problem.Error, File: name,
-				Message: fmt.Sprintf("%s %s is already defined by %s", r.Kind, r.Name, other), Hint: "rename or remove one of the two files"})
+			r.Problems = append(r.Problems, problem.Problem{
+				Severity: problem.Error, File: name,
+				Message: fmt.Sprintf("%s %s is already defined by %s", r.Kind, r.Name, other), Hint: "rename or remove one of the two files",
+			})
 			d.Problems = append(d.Problems, r.Problems...)
 			continue
 		}
@@ -139,12 +141,16 @@ func (l *loader) walk(tree fs.FS, dir string, ignore func(string, bool) bool, ou
 			}
 			return nil
 		case e.IsDir() && strings.Count(name, "/") >= maxDepth:
-			d.Problems = append(d.Problems, problem.Problem{Severity: problem.Error, File: name,
-				Message: fmt.Sprintf("directories are nested more than %d deep", maxDepth), Hint: "flatten them"})
+			d.Problems = append(d.Problems, problem.Problem{
+				Severity: problem.Error, File: name,
+				Message: fmt.Sprintf("directories are nested more than %d deep", maxDepth), Hint: "flatten them",
+			})
 			return fs.SkipDir
 		case len(out) >= maxFiles:
-			d.Problems = append(d.Problems, problem.Problem{Severity: problem.Error, File: dir,
-				Message: fmt.Sprintf("there are more than %d files; the rest is not read", maxFiles), Hint: "use " + ignoreFile + " or the source's path"})
+			d.Problems = append(d.Problems, problem.Problem{
+				Severity: problem.Error, File: dir,
+				Message: fmt.Sprintf("there are more than %d files; the rest is not read", maxFiles), Hint: "use " + ignoreFile + " or the source's path",
+			})
 			return fs.SkipAll
 		case !e.IsDir():
 			out[name] = struct{}{}
@@ -224,7 +230,8 @@ func (l *loader) resource(snap *sources.Snapshot, c *cached) (r *Resource) {
 	defer func() {
 		if p := recover(); p != nil {
 			r = &Resource{Kind: c.kind.Name(), Name: strings.TrimSuffix(c.file.Path, path.Ext(c.file.Path)), Problems: problem.List{{
-				Severity: problem.Error, File: c.file.Path, Message: fmt.Sprintf("internal error while reading it: %v", p), Hint: "please report it"}}}
+				Severity: problem.Error, File: c.file.Path, Message: fmt.Sprintf("internal error while reading it: %v", p), Hint: "please report it",
+			}}}
 		}
 		r.Source, r.Revision, r.File, r.Tree, r.Git = snap.Source, snap.Revision, c.file.Path, snap.Tree, snap.Commit != nil
 	}()
@@ -233,8 +240,10 @@ func (l *loader) resource(snap *sources.Snapshot, c *cached) (r *Resource) {
 	}
 	loaded := c.kind.Load(snap, c.file, c.parsed, l.policy)
 	if !l.policy.GrantsKind(c.kind.Name()) {
-		loaded.Problems = append(loaded.Problems, problem.Problem{Severity: problem.Error, File: c.file.Path, Rule: "kinds",
-			Message: fmt.Sprintf("source %s is not granted resources of kind %s", snap.Source, c.kind.Name()), Hint: "add it to the source's kinds"})
+		loaded.Problems = append(loaded.Problems, problem.Problem{
+			Severity: problem.Error, File: c.file.Path, Rule: "kinds",
+			Message: fmt.Sprintf("source %s is not granted resources of kind %s", snap.Source, c.kind.Name()), Hint: "add it to the source's kinds",
+		})
 	}
 	return &loaded
 }

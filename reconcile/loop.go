@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/abide-agent/abide/runner"
+	"github.com/abide-agent/abide/sse"
 )
 
 // sweep is how often the loop looks at everything without any hint: the safety
@@ -92,7 +93,25 @@ func (a *Agent) Once(ctx context.Context) (bool, error) {
 		}
 	}
 	a.drain(a.Grace)
+	a.tellRest()
 	return a.allWell(), nil
+}
+
+// tellRest says what was left undone, and why: nothing else would.
+func (a *Agent) tellRest() {
+	a.mu.Lock()
+	changes, works := a.plan()
+	a.mu.Unlock()
+	for _, c := range changes {
+		rec := works[c.Kind+"/"+c.Name].Record
+		unchanged := c.Operation == OpNone && rec.Last != nil && rec.Last.Result == Failed && rec.Last.When.Before(a.started)
+		if c.Operation == OpWait || unchanged {
+			a.Publish(sse.Event{
+				Type: sse.TypeProblem, Level: sse.Warning, Source: c.Source, Pipeline: c.Name, Revision: c.Revision,
+				Message: c.Kind + " " + c.Name + " was left as it is: " + c.Reason,
+			})
+		}
+	}
 }
 
 func (a *Agent) idle() bool {

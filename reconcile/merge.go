@@ -38,9 +38,11 @@ func merge(order []string, by map[string]Desired, claims map[string]string, unkn
 			}
 			out[r.Key()] = winner
 			if winner.Digest != loser.Digest {
-				problems = append(problems, problem.Problem{Severity: problem.Error, File: loser.File,
+				problems = append(problems, problem.Problem{
+					Severity: problem.Error, File: loser.File,
 					Message: fmt.Sprintf("%s %s of source %s is already owned by source %s (%s)", r.Kind, r.Name, loser.Source, winner.Source, winner.File),
-					Hint:    "rename one of the two, or remove it from one source"})
+					Hint:    "rename one of the two, or remove it from one source",
+				})
 			}
 		}
 	}

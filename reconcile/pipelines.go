@@ -30,6 +30,7 @@ type PipelineConfig struct {
 	// Executor gives the executor for a docker.host, "" for the agent's own.
 	Executor func(host string) (runner.Executor, error)
 	OwnHost  string // what the agent's own engine is called in a docker.host
+	OnHost   bool   // jobs run as plain processes of the host
 	Store    store.Store
 	Publish  func(sse.Event)
 	// History yields the events of one run that the log holds.
@@ -77,12 +78,16 @@ func NewPipelines(ctx context.Context, c PipelineConfig) (*Pipelines, error) {
 	if err != nil {
 		return nil, err
 	}
-	k := &Pipelines{PipelineConfig: c, book: book, active: active, alive: map[string]time.Time{}, ids: idMaker{rand: c.Rand},
-		queue: semaphore.NewWeighted(int64(c.MaxJobs))}
+	k := &Pipelines{
+		PipelineConfig: c, book: book, active: active, alive: map[string]time.Time{}, ids: idMaker{rand: c.Rand},
+		queue: semaphore.NewWeighted(int64(c.MaxJobs)),
+	}
 	book.final = k.final
-	k.engine = runner.NewEngine(runner.Options{Executor: c.Executor, Publish: c.Publish, Journal: book,
+	k.engine = runner.NewEngine(runner.Options{
+		Executor: c.Executor, Publish: c.Publish, Journal: book,
 		Slots: semaphore.NewWeighted(int64(c.MaxJobs)), Getenv: c.Getenv, Printed: k.printed, Artifacts: c.Artifacts,
-		Agent: c.AgentID, Now: c.Now})
+		Agent: c.AgentID, Now: c.Now,
+	})
 	return k, nil
 }
 
@@ -145,9 +150,14 @@ func (k *Pipelines) Load(snap *sources.Snapshot, file File, parsed any, policy P
 	if p.Schedule != nil {
 		r.Schedule = p.Schedule
 	}
-	if v, violated := policy.DockerHost(p.DockerHost, k.OwnHost); violated {
-		v.File = file.Path
-		r.Problems = append(r.Problems[:len(r.Problems):len(r.Problems)], v)
+	for _, check := range []func() (problem.Problem, bool){
+		func() (problem.Problem, bool) { return policy.DockerHost(p.DockerHost, k.OwnHost) },
+		func() (problem.Problem, bool) { return policy.Host(k.OnHost) },
+	} {
+		if v, violated := check(); violated {
+			v.File = file.Path
+			r.Problems = append(r.Problems[:len(r.Problems):len(r.Problems)], v)
+		}
 	}
 	digest, err := k.digests.Of(p, snap.Tree)
 	if err != nil {

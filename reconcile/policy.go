@@ -13,11 +13,25 @@ type Policy struct {
 	Kinds       []string // empty: all
 	DockerHosts []string // values of docker.host, besides the agent's own engine
 	AnyHost     bool     // every docker.host: for a file that its reader names himself
+	// HostExecutor lets jobs run as plain processes, where the agent does that.
+	HostExecutor bool
 }
 
 // GrantsKind says whether resources of kind may come from this source.
 func (p Policy) GrantsKind(kind string) bool {
 	return len(p.Kinds) == 0 || slices.Contains(p.Kinds, kind) || slices.Contains(p.Kinds, kind+"s")
+}
+
+// Host gives the violation of running jobs as plain processes, if it is one.
+func (p Policy) Host(onHost bool) (problem.Problem, bool) {
+	if !onHost || p.HostExecutor {
+		return problem.Problem{}, false
+	}
+	return problem.Problem{
+		Severity: problem.Error, Rule: "host_executor",
+		Message: "this agent runs jobs as plain processes of the host, which the policy of this source does not grant",
+		Hint:    "set policy.host_executor of the source, or use executor: docker",
+	}, true
 }
 
 // DockerHost gives the violation of using host, if it is one. own is the
@@ -26,7 +40,9 @@ func (p Policy) DockerHost(host, own string) (problem.Problem, bool) {
 	if host == "" || host == own || p.AnyHost || slices.Contains(p.DockerHosts, host) {
 		return problem.Problem{}, false
 	}
-	return problem.Problem{Severity: problem.Error, Field: "docker.host", Rule: "docker_hosts",
+	return problem.Problem{
+		Severity: problem.Error, Field: "docker.host", Rule: "docker_hosts",
 		Message: "docker.host names another engine than the agent's own, which the policy of this source does not grant",
-		Hint:    "list it under policy.docker_hosts of the source, or remove docker.host"}, true
+		Hint:    "list it under policy.docker_hosts of the source, or remove docker.host",
+	}, true
 }

@@ -74,8 +74,10 @@ func (a *Agent) looked(ctx context.Context, s *sourceState, snap *sources.Snapsh
 		a.failed = a.failed || a.once
 		a.mu.Unlock()
 		if was != s.status.Error {
-			a.Publish(sse.Event{Type: sse.TypeSourceError, Level: sse.Error, Source: name,
-				Message: fmt.Sprintf("Source %s can't be read: %s", name, reason(err)), Fields: map[string]any{"error": reason(err)}})
+			a.Publish(sse.Event{
+				Type: sse.TypeSourceError, Level: sse.Error, Source: name,
+				Message: fmt.Sprintf("Source %s can't be read: %s", name, reason(err)), Fields: map[string]any{"error": reason(err)},
+			})
 		}
 		return
 	}
@@ -107,8 +109,10 @@ func (a *Agent) tellLook(name string, snap *sources.Snapshot, d Desired, subject
 	if subject != "" {
 		message += ": " + subject
 	}
-	a.Publish(sse.Event{Type: sse.TypeSourceUpdated, Source: name, Revision: snap.Revision, Message: message,
-		Fields: map[string]any{"resources": len(d.Resources)}})
+	a.Publish(sse.Event{
+		Type: sse.TypeSourceUpdated, Source: name, Revision: snap.Revision, Message: message,
+		Fields: map[string]any{"resources": len(d.Resources)},
+	})
 	problems := d.Problems
 	for _, r := range d.Resources {
 		problems = append(problems[:len(problems):len(problems)], r.Problems...)
@@ -118,8 +122,10 @@ func (a *Agent) tellLook(name string, snap *sources.Snapshot, d Desired, subject
 		if p.Severity == "warning" {
 			level = sse.Warning
 		}
-		a.Publish(sse.Event{Type: sse.TypeProblem, Level: level, Source: name, Revision: snap.Revision, Job: p.Job, Message: p.String(),
-			Fields: map[string]any{"file": p.File, "line": p.Line, "column": p.Column, "field": p.Field}})
+		a.Publish(sse.Event{
+			Type: sse.TypeProblem, Level: level, Source: name, Revision: snap.Revision, Job: p.Job, Message: p.String(),
+			Fields: map[string]any{"file": p.File, "line": p.Line, "column": p.Column, "field": p.Field},
+		})
 	}
 }
 

@@ -90,13 +90,17 @@ func (k *Pipelines) triggerTree() runner.Tree {
 func (k *Pipelines) judge(p *runner.Pipeline) (out problem.List) {
 	policy := k.PipelineConfig.Trigger
 	if p.DockerHost != "" && p.DockerHost != k.OwnHost && !slices.Contains(policy.DockerHosts, p.DockerHost) {
-		out = append(out, problem.Problem{Severity: problem.Error, Field: "docker.host", Rule: "trigger.docker_hosts",
-			Message: "docker.host in a request may name the agent's own engine only", Hint: "list it under trigger.docker_hosts in the agent's settings"})
+		out = append(out, problem.Problem{
+			Severity: problem.Error, Field: "docker.host", Rule: "trigger.docker_hosts",
+			Message: "docker.host in a request may name the agent's own engine only", Hint: "list it under trigger.docker_hosts in the agent's settings",
+		})
 	}
 	for i := range p.Jobs {
 		j := &p.Jobs[i]
-		fault := problem.Problem{Severity: problem.Error, Job: j.Name, Line: j.Line, Column: j.Column, Rule: "trigger.root",
-			Hint: "set trigger.root in the agent's settings to a directory that requests may use, or commit the pipeline to a source"}
+		fault := problem.Problem{
+			Severity: problem.Error, Job: j.Name, Line: j.Line, Column: j.Column, Rule: "trigger.root",
+			Hint: "set trigger.root in the agent's settings to a directory that requests may use, or commit the pipeline to a source",
+		}
 		if j.Dockerfile != "" {
 			fault.Field = "dockerfile"
 			if policy.Tree == nil {

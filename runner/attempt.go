@@ -108,8 +108,10 @@ var ErrVanished = errors.New("its container vanished while the agent was away")
 // attempt performs attempt n, or goes on with the one that was cut off.
 func (x *execution) attempt(ctx context.Context, i, n int, exec Executor) (Result, error) {
 	job, jr := &x.p.Jobs[i], x.snapshot(i)
-	spec := Spec{Job: job, DockerHost: x.p.DockerHost, Tree: x.tree, Labels: Labels{Agent: x.Agent, Source: x.run.Source,
-		Revision: x.run.Revision, Run: x.run.ID, Job: job.Name, Attempt: n}}
+	spec := Spec{Job: job, DockerHost: x.p.DockerHost, Tree: x.tree, Labels: Labels{
+		Agent: x.Agent, Source: x.run.Source,
+		Revision: x.run.Revision, Run: x.run.ID, Job: job.Name, Attempt: n,
+	}}
 	obs := &observer{x: x, ctx: ctx, job: i, attempt: n}
 	if w, ok := x.claim(job.Name, n); ok {
 		x.narrate(job.Name, sse.Info, "Going on with the container that was left running")
@@ -154,9 +156,11 @@ func (x *execution) pause(ctx context.Context, i, n int, container, reason strin
 	wait := job.Retry.wait(n)
 	x.change(i, func(j *JobRun) { j.Attempt, j.Container, j.Reason = n+1, "", reason })
 	_ = x.save(ctx)
-	x.publish(sse.Event{Type: sse.TypeJobRetry, Level: sse.Warning, Job: job.Name,
+	x.publish(sse.Event{
+		Type: sse.TypeJobRetry, Level: sse.Warning, Job: job.Name,
 		Message: fmt.Sprintf("Job failed (attempt %d/%d), retrying in %s: %s", n, job.Retry.Attempts, wait, reason),
-		Fields:  map[string]any{"attempt": n, "max_attempts": job.Retry.Attempts, "delay": sse.Duration(wait), "error": reason}})
+		Fields:  map[string]any{"attempt": n, "max_attempts": job.Retry.Attempts, "delay": sse.Duration(wait), "error": reason},
+	})
 	x.remove(container)
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
@@ -204,7 +208,9 @@ func (x *execution) remove(id string) {
 	ctx, cancel := context.WithTimeout(context.Background(), removeTimeout)
 	defer cancel()
 	if err := exec.Remove(ctx, id); err != nil {
-		x.publish(sse.Event{Type: sse.TypeLog, Level: sse.Warning,
-			Message: fmt.Sprintf("container %.12s could not be removed: %v; it is tried again at the next start", id, err)})
+		x.publish(sse.Event{
+			Type: sse.TypeLog, Level: sse.Warning,
+			Message: fmt.Sprintf("container %.12s could not be removed: %v; it is tried again at the next start", id, err),
+		})
 	}
 }

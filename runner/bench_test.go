@@ -77,6 +77,7 @@ type constant struct {
 func (c constant) Hash(name string) (string, error) {
 	return "40 hex digits of an object of " + name, nil
 }
+
 func (c constant) ReadDir(name string) ([]fs.DirEntry, error) {
 	return c.dirs[name], nil
 }

@@ -14,8 +14,10 @@ func ParseCondition(text string) (*Condition, error) {
 		return nil, &fault{message: "'condition' cannot be empty", hint: "remove the key, and the job always runs", offset: -1}
 	}
 	if len(text) > MaxConditionBytes {
-		return nil, &fault{message: fmt.Sprintf("the condition is longer than %d bytes", MaxConditionBytes),
-			hint: "decide it in the script", offset: -1}
+		return nil, &fault{
+			message: fmt.Sprintf("the condition is longer than %d bytes", MaxConditionBytes),
+			hint:    "decide it in the script", offset: -1,
+		}
 	}
 	root, err := r.or(0)
 	if err == nil && r.skip() < len(text) {
@@ -304,9 +306,12 @@ func (r *conditionReader) unexpected() error {
 
 // foreignOperators are those of other languages, the longer ones first.
 var foreignOperators = []struct{ text, hint string }{
-	{"===", "use =="}, {"!==", "use !="},
+	{"===", "use =="},
+	{"!==", "use !="},
 	{"=~", "there are no patterns; compare with == or decide it in the script"},
-	{">=", "texts can't be ordered; decide it in the script"}, {"<=", "texts can't be ordered; decide it in the script"},
-	{">", "texts can't be ordered; decide it in the script"}, {"<", "texts can't be ordered; decide it in the script"},
+	{">=", "texts can't be ordered; decide it in the script"},
+	{"<=", "texts can't be ordered; decide it in the script"},
+	{">", "texts can't be ordered; decide it in the script"},
+	{"<", "texts can't be ordered; decide it in the script"},
 	{"=", "use == to compare"},
 }

@@ -45,12 +45,15 @@ func compileIgnore(pattern string) (re *regexp.Regexp, note fault, err error) {
 	if err != nil || starAfterLetter.MatchString(pattern) && !strings.Contains(pattern, ".*") {
 		g, globErr := compileGlob("**/" + strings.TrimLeft(pattern, "/"))
 		if globErr != nil || !globCharacters.MatchString(pattern) {
-			return nil, note, &fault{message: fmt.Sprintf("copyIgnore has a pattern that is no regular expression: %v", err),
-				hint: "correct it, and write a backslash before a character that means itself", offset: -1}
+			return nil, note, &fault{
+				message: fmt.Sprintf("copyIgnore has a pattern that is no regular expression: %v", err),
+				hint:    "correct it, and write a backslash before a character that means itself", offset: -1,
+			}
 		}
 		return g.match, fault{
 			message: fmt.Sprintf("copyIgnore reads '%s' as a file name pattern, since it makes no sense as a regular expression", pattern),
-			hint:    "files and directories of such a name are left out wherever they are"}, nil
+			hint:    "files and directories of such a name are left out wherever they are",
+		}, nil
 	}
 	if m := slashForBackslash.FindStringSubmatch(pattern); m != nil {
 		meant := m[1] + regexp.QuoteMeta(m[2])
@@ -58,7 +61,8 @@ func compileIgnore(pattern string) (re *regexp.Regexp, note fault, err error) {
 		if bothErr == nil {
 			return both, fault{
 				message: fmt.Sprintf("copyIgnore reads '%s' as pin's README means it, as '%s'", pattern, meant),
-				hint:    "write it so"}, nil
+				hint:    "write it so",
+			}, nil
 		}
 	}
 	return re, note, nil

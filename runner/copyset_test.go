@@ -70,11 +70,16 @@ func TestCopySet(t *testing.T) {
 		want   string
 	}{
 		"everything, sorted, with links and empty directories": {"b a/c empty/ l=>a/c", nil, "a/ a/c b empty/ l=>a/c"},
-		"README": {"index.js server.js README.md helper/test.py helper/mock/test2.py helper/api/index.js helper/props/index.js",
+		"README": {
+			"index.js server.js README.md helper/test.py helper/mock/test2.py helper/api/index.js helper/props/index.js",
 			[]string{"server.js", "props", "README.md", "helper/.*/.py"},
-			"helper/ helper/api/ helper/api/index.js helper/mock/ index.js"},
-		"troubleshooting": {"node_modules/a/b .git/config a.log src/b.log src/c coverage/x",
-			[]string{"node_modules", ".git", "*.log", "coverage"}, "src/ src/c"},
+			"helper/ helper/api/ helper/api/index.js helper/mock/ index.js",
+		},
+		"troubleshooting": {
+			"node_modules/a/b .git/config a.log src/b.log src/c coverage/x",
+			[]string{"node_modules", ".git", "*.log", "coverage"},
+			"src/ src/c",
+		},
 		"examples":                             {".env .env.local agent.go src/.envrc/x src/then", []string{".env*"}, "agent.go src/ src/then"},
 		"a regular expression, anywhere":       {"dist/a src/distance.go x", []string{"dist"}, "src/ x"},
 		"a file's end is no directory":         {"build/a x/build y/build/z", []string{"build$"}, "build/ build/a x/ y/ y/build/ y/build/z"},

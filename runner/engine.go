@@ -137,8 +137,10 @@ func (x *execution) begin(ctx context.Context) {
 		x.run.State, x.run.Started = Running, x.Now()
 		_ = x.save(ctx) // a context that ended is noticed by the first job
 	}
-	x.announce(sse.Event{Type: sse.TypePipelineStart, Message: "Pipeline execution started",
-		Fields: map[string]any{"cause": string(x.run.Cause), "jobs": len(x.p.Jobs), "logs_with_time": x.p.LogsWithTime}})
+	x.announce(sse.Event{
+		Type: sse.TypePipelineStart, Message: "Pipeline execution started",
+		Fields: map[string]any{"cause": string(x.run.Cause), "jobs": len(x.p.Jobs), "logs_with_time": x.p.LogsWithTime},
+	})
 }
 
 // groups runs the stages in order. A failure lets its siblings finish and
@@ -202,8 +204,10 @@ func (x *execution) end(ctx context.Context) {
 // finish announces the end, removes what is left and closes the journal entry.
 func (x *execution) finish() {
 	run := x.run
-	fields := map[string]any{"status": string(run.State), "exit_code": run.ExitCode,
-		"total_duration": sse.Duration(run.Ended.Sub(run.Started))}
+	fields := map[string]any{
+		"status": string(run.State), "exit_code": run.ExitCode,
+		"total_duration": sse.Duration(run.Ended.Sub(run.Started)),
+	}
 	ev := sse.Event{Fields: fields}
 	switch run.State {
 	case Succeeded:

@@ -201,12 +201,24 @@ func TestOutcomes(t *testing.T) {
 	}{
 		{"one", []Job{job("a", "ok")}, Succeeded, 0, []string{"a=succeeded"}},
 		{"a failure that is not last fails the run", []Job{job("a", "exit:7"), job("b", "ok")}, Failed, 7, []string{"a=failed", "b=skipped"}},
-		{"the job after next does not run", []Job{job("a", "exit:7"), job("b", "ok"), job("c", "ok"), job("d", "ok")}, Failed, 7,
-			[]string{"a=failed", "b=skipped", "c=skipped", "d=skipped"}},
-		{"siblings of a failed job finish", []Job{par("p1", "exit:9"), par("p2", "sleep:1s"), job("z", "ok")}, Failed, 9,
-			[]string{"p1=failed", "p2=succeeded", "z=skipped"}},
-		{"the first failed job in workflow order gives the code", []Job{par("p1", "sleep:1s"), par("p2", "exit:4"), par("p3", "exit:5")}, Failed, 4,
-			[]string{"p1=succeeded", "p2=failed", "p3=failed"}},
+		{
+			"the job after next does not run",
+			[]Job{job("a", "exit:7"), job("b", "ok"), job("c", "ok"), job("d", "ok")},
+			Failed, 7,
+			[]string{"a=failed", "b=skipped", "c=skipped", "d=skipped"},
+		},
+		{
+			"siblings of a failed job finish",
+			[]Job{par("p1", "exit:9"), par("p2", "sleep:1s"), job("z", "ok")},
+			Failed, 9,
+			[]string{"p1=failed", "p2=succeeded", "z=skipped"},
+		},
+		{
+			"the first failed job in workflow order gives the code",
+			[]Job{par("p1", "sleep:1s"), par("p2", "exit:4"), par("p3", "exit:5")},
+			Failed, 4,
+			[]string{"p1=succeeded", "p2=failed", "p3=failed"},
+		},
 		{"a false condition skips one job", []Job{cond(job("a", "ok"), "$NOPE"), job("b", "ok")}, Succeeded, 0, []string{"a=skipped", "b=succeeded"}},
 		{"all conditions false", []Job{cond(job("a", "ok"), "$NOPE")}, Skipped, 0, []string{"a=skipped"}},
 		{"a condition sees the agent's environment", []Job{cond(job("a", "ok"), `$BRANCH == "main"`)}, Succeeded, 0, []string{"a=succeeded"}},
@@ -320,19 +332,56 @@ func TestGoOn(t *testing.T) {
 		adopted []string
 		events  []string
 	}{
-		{"before the container", JobRun{State: Pending}, nil, nil, Succeeded, []string{"+b", "-b", "+c", "-c"}, nil,
-			[]string{sse.TypeJobContainerStart, sse.TypeJobCompleted}},
-		{"created, not recorded", JobRun{State: Pending}, container(false), nil, Succeeded, []string{"+b", "-b", "+c", "-c"}, nil,
-			[]string{sse.TypeJobContainerStart, sse.TypeJobCompleted}},
-		{"recorded, not started", JobRun{State: Running, Attempt: 1, Container: "old"}, container(false), nil, Succeeded,
-			[]string{"+b", "-b", "+c", "-c"}, nil, []string{sse.TypeJobContainerStart, sse.TypeJobCompleted}},
-		{"started", JobRun{State: Running, Attempt: 1, Container: "old"}, container(true), nil, Succeeded, []string{"+c", "-c"},
-			[]string{"b skip 3"}, []string{sse.TypeJobCompleted}},
+		{
+			"before the container",
+			JobRun{State: Pending},
+			nil, nil, Succeeded,
+			[]string{"+b", "-b", "+c", "-c"},
+			nil,
+			[]string{sse.TypeJobContainerStart, sse.TypeJobCompleted},
+		},
+		{
+			"created, not recorded",
+			JobRun{State: Pending},
+			container(false), nil, Succeeded,
+			[]string{"+b", "-b", "+c", "-c"},
+			nil,
+			[]string{sse.TypeJobContainerStart, sse.TypeJobCompleted},
+		},
+		{
+			"recorded, not started",
+			JobRun{State: Running, Attempt: 1, Container: "old"},
+			container(false), nil, Succeeded,
+			[]string{"+b", "-b", "+c", "-c"},
+			nil,
+			[]string{sse.TypeJobContainerStart, sse.TypeJobCompleted},
+		},
+		{
+			"started",
+			JobRun{State: Running, Attempt: 1, Container: "old"},
+			container(true), nil, Succeeded,
+			[]string{"+c", "-c"},
+			[]string{"b skip 3"},
+			[]string{sse.TypeJobCompleted},
+		},
 		{"vanished", JobRun{State: Running, Attempt: 1, Container: "old"}, nil, nil, Interrupted, nil, nil, []string{sse.TypeJobCancelled}},
-		{"outcome recorded, event lost, container left", JobRun{State: Succeeded, Attempt: 1}, container(true), nil, Succeeded,
-			[]string{"+c", "-c"}, nil, []string{sse.TypeJobCompleted}},
-		{"outcome recorded and told", JobRun{State: Succeeded, Attempt: 1}, nil, Announced{Key(sse.TypeJobCompleted, "b"): true}, Succeeded,
-			[]string{"+c", "-c"}, nil, nil},
+		{
+			"outcome recorded, event lost, container left",
+			JobRun{State: Succeeded, Attempt: 1},
+			container(true), nil, Succeeded,
+			[]string{"+c", "-c"},
+			nil,
+			[]string{sse.TypeJobCompleted},
+		},
+		{
+			"outcome recorded and told",
+			JobRun{State: Succeeded, Attempt: 1},
+			nil,
+			Announced{Key(sse.TypeJobCompleted, "b"): true},
+			Succeeded,
+			[]string{"+c", "-c"},
+			nil, nil,
+		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
@@ -342,8 +391,10 @@ func TestGoOn(t *testing.T) {
 					b.fake.live[w.ID] = w
 				}
 				p := &Pipeline{Name: "p", Jobs: []Job{
-					{Name: "a", Image: "exit:1", Retry: Retry{Attempts: 1}}, {Name: "b", Image: "ok", Retry: Retry{Attempts: 1}},
-					{Name: "c", Image: "ok", Retry: Retry{Attempts: 1}}}}
+					{Name: "a", Image: "exit:1", Retry: Retry{Attempts: 1}},
+					{Name: "b", Image: "ok", Retry: Retry{Attempts: 1}},
+					{Name: "c", Image: "ok", Retry: Retry{Attempts: 1}},
+				}}
 				run := NewRun("r1", p, CauseChange, time.Now())
 				run.State, run.Started = Running, time.Now()
 				run.Jobs[0].State = Succeeded // its image would fail: it must not run again

@@ -49,8 +49,10 @@ func (p *Pipeline) NeedsTree() bool {
 }
 
 func (p *Pipeline) unreadable(err error) error {
-	return problem.List{{Severity: problem.Error, File: p.File,
-		Message: "the files that the pipeline copies can't be read: " + err.Error(), Hint: "mend the source"}}
+	return problem.List{{
+		Severity: problem.Error, File: p.File,
+		Message: "the files that the pipeline copies can't be read: " + err.Error(), Hint: "mend the source",
+	}}
 }
 
 // digester feeds a hash with fields whose length stands before them, so that
@@ -80,8 +82,10 @@ func (d *digester) contexts(p *Pipeline) error {
 		done[j.Dockerfile] = true
 		if err := d.context(j.Dockerfile); err != nil {
 			at := j.dockerfileAt
-			pr := problem.Problem{Severity: problem.Error, File: p.File, Line: at.line, Column: at.column, Job: j.Name, Field: "dockerfile",
-				Message: fmt.Sprintf("the build context of '%s' can't be read: %v", j.Dockerfile, err), Hint: "mend the source"}
+			pr := problem.Problem{
+				Severity: problem.Error, File: p.File, Line: at.line, Column: at.column, Job: j.Name, Field: "dockerfile",
+				Message: fmt.Sprintf("the build context of '%s' can't be read: %v", j.Dockerfile, err), Hint: "mend the source",
+			}
 			if errors.Is(err, errNoDockerfile) {
 				pr.Message = fmt.Sprintf("'dockerfile' names '%s', %s", j.Dockerfile, err)
 				pr.Hint = "commit it, or give its path below the source's root"

@@ -135,8 +135,10 @@ func (o *observer) Started(id, image string) {
 }
 
 func (x *execution) announceStart(job int, id, image string, attempt int) {
-	x.publish(sse.Event{Type: sse.TypeJobContainerStart, Job: x.p.Jobs[job].Name, Message: "Container started",
-		Fields: map[string]any{"container_id": id, "image": image, "attempt": attempt}})
+	x.publish(sse.Event{
+		Type: sse.TypeJobContainerStart, Job: x.p.Jobs[job].Name, Message: "Container started",
+		Fields: map[string]any{"container_id": id, "image": image, "attempt": attempt},
+	})
 }
 
 func (o *observer) Line(s Stream, text string, more bool) {

@@ -67,14 +67,18 @@ func (p *parser) add(pr problem.Problem) {
 
 // fail reports an error of a field at a place.
 func (p *parser) fail(at position, field, message, hint string) {
-	p.add(problem.Problem{Severity: problem.Error, Line: at.line, Column: at.column,
-		Field: field, Message: message, Hint: hint})
+	p.add(problem.Problem{
+		Severity: problem.Error, Line: at.line, Column: at.column,
+		Field: field, Message: message, Hint: hint,
+	})
 }
 
 // warn reports something that changes nothing.
 func (p *parser) warn(at position, field, message, hint string) {
-	p.add(problem.Problem{Severity: problem.Warning, Line: at.line, Column: at.column,
-		Field: field, Message: message, Hint: hint})
+	p.add(problem.Problem{
+		Severity: problem.Warning, Line: at.line, Column: at.column,
+		Field: field, Message: message, Hint: hint,
+	})
 }
 
 // finish gives the problems in the order of the file.
@@ -83,8 +87,10 @@ func (p *parser) finish() problem.List {
 		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
 	})
 	if len(p.dropped) > 0 {
-		more := problem.Problem{Severity: problem.Warning, File: p.file,
-			Message: fmt.Sprintf("%d more problems are not shown", len(p.dropped)), Hint: "mend these first"}
+		more := problem.Problem{
+			Severity: problem.Warning, File: p.file,
+			Message: fmt.Sprintf("%d more problems are not shown", len(p.dropped)), Hint: "mend these first",
+		}
 		if slices.Contains(p.dropped, problem.Error) {
 			more.Severity = problem.Error
 		}

@@ -13,8 +13,10 @@ import (
 // readJob reads the definition of a job, filling in the defaults.
 func (p *parser) readJob(name string, f *field) Job {
 	m := f.value
-	job := Job{Name: name, Line: f.at.line, Column: f.at.column,
-		Retry: Retry{Attempts: 1, Delay: time.Second, Backoff: 1}}
+	job := Job{
+		Name: name, Line: f.at.line, Column: f.at.column,
+		Retry: Retry{Attempts: 1, Delay: time.Second, Backoff: 1},
+	}
 	get := func(key string) *field { return present(m, key) }
 
 	p.imageOrDockerfile(&job, f)

@@ -8,8 +8,10 @@ import (
 // The keys of a pipeline and of a job as their documentation spells them.
 var (
 	settingKeys = []string{"workflow", "logsWithTime", "docker", "schedule", "timezone", "trigger", "after", "hosts"}
-	jobKeys     = []string{"image", "dockerfile", "script", "workDir", "copyFiles", "copyIgnore", "soloExecution", "port",
-		"parallel", "env", "artifactPath", "condition", "retry", "errexit"}
+	jobKeys     = []string{
+		"image", "dockerfile", "script", "workDir", "copyFiles", "copyIgnore", "soloExecution", "port",
+		"parallel", "env", "artifactPath", "condition", "retry", "errexit",
+	}
 	retryKeys   = []string{"attempts", "delay", "backoff"}
 	dockerKeys  = []string{"host"}
 	triggerKeys = []string{"paths"}

@@ -77,11 +77,13 @@ check: {dockerfile: ./ci/Dockerfile, parallel: true, script: "a\nb"}
 	condition, _ := ParseCondition(`$BRANCH == "main"`)
 	once := Retry{Attempts: 1, Delay: time.Second, Backoff: 1}
 	want := []Job{
-		{Name: "build", Line: 10, Column: 1, Image: "golang:1.26", Script: []string{"go build", "go test"}, WorkDir: "/src",
+		{
+			Name: "build", Line: 10, Column: 1, Image: "golang:1.26", Script: []string{"go build", "go test"}, WorkDir: "/src",
 			CopyFiles: true, CopyIgnore: []*regexp.Regexp{regexp.MustCompile(`\.md$`)}, SoloExecution: true,
 			Ports:        []Port{{"", 8080, 80, "tcp"}, {"127.0.0.1", 53, 53, "udp"}},
 			Env:          []string{"A=1", "B=x=y", "C="},
-			ArtifactPath: "out", Condition: condition, Retry: Retry{3, 0, 2}},
+			ArtifactPath: "out", Condition: condition, Retry: Retry{3, 0, 2},
+		},
 		{Name: "Check", Line: 23, Column: 1, Dockerfile: "ci/Dockerfile", Parallel: true, Errexit: true, Script: []string{"a\nb"}, Retry: once},
 		{Name: "3", Line: 24, Column: 1, Image: "alpine", Errexit: true, Retry: once},
 	}

@@ -88,8 +88,10 @@ func (c *converter) convert(y *yaml.Node) (*node, error) {
 	}
 	if y.Anchor != "" {
 		if n, ok := c.known[y]; ok && n == nil {
-			return nil, &syntaxError{position{y.Line, y.Column},
-				fmt.Sprintf("the anchor &%s contains itself", y.Anchor)}
+			return nil, &syntaxError{
+				position{y.Line, y.Column},
+				fmt.Sprintf("the anchor &%s contains itself", y.Anchor),
+			}
 		} else if ok {
 			return n, nil
 		}

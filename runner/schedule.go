@@ -76,8 +76,10 @@ func ParseSchedule(expr, zone string) (*Schedule, error) {
 func (s *Schedule) every(text string) (*Schedule, error) {
 	d, err := time.ParseDuration(text)
 	if err != nil || d < time.Second || d%time.Second != 0 {
-		return nil, &fault{message: fmt.Sprintf("'@every %s' must give a duration of whole seconds, at least one", text),
-			hint: "write it as '@every 90s' or '@every 1h30m'", offset: -1}
+		return nil, &fault{
+			message: fmt.Sprintf("'@every %s' must give a duration of whole seconds, at least one", text),
+			hint:    "write it as '@every 90s' or '@every 1h30m'", offset: -1,
+		}
 	}
 	s.interval = d
 	return s, nil

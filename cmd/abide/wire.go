@@ -110,7 +110,7 @@ func (a *parts) pipelineConfig() reconcile.PipelineConfig {
 	name, _ := os.Hostname()
 	s := a.settings
 	return reconcile.PipelineConfig{
-		Executor: a.executor, OwnHost: ownHost(s.Docker.Host), Store: a.store, Publish: a.publish,
+		Executor: a.executor, OwnHost: ownHost(s.Docker.Host), OnHost: s.Executor == "host", Store: a.store, Publish: a.publish,
 		History: history(a.log), Forget: a.forget, Artifacts: a.artifacts, Getenv: os.LookupEnv,
 		AgentID: a.id, MaxJobs: s.MaxJobs, MaxQueue: maxQueue, KeepRuns: s.Retention.Runs,
 		Trigger: reconcile.TriggerPolicy{Tree: triggerTree(s.Trigger.Root), DockerHosts: s.Trigger.DockerHosts},

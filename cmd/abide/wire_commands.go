@@ -126,7 +126,8 @@ func (w wired) Edit(ctx context.Context, o editOptions) error {
 func editRemote(ctx context.Context, c *client.Client, o editOptions) error {
 	switch o.Edit {
 	case editRetry:
-		return c.Retry(ctx, "", o.Name)
+		kind, name := splitKind(o.Name)
+		return c.Retry(ctx, kind, name)
 	case editSuspend:
 		return c.Suspend(ctx, o.Name, o.Reason)
 	}

@@ -65,8 +65,10 @@ func (a *parts) greet(listeners []net.Listener) {
 			base = "http://" + l.Addr().String()
 		}
 	}
-	a.publish(sse.Event{Type: sse.TypeDaemonStart, Level: sse.Success, Message: "abide daemon started, listening on " + addresses(listeners),
-		Fields: map[string]any{"sse_endpoint": base + "/events", "health_endpoint": base + "/health", "version": versionText(), "pid": os.Getpid()}})
+	a.publish(sse.Event{
+		Type: sse.TypeDaemonStart, Level: sse.Success, Message: "abide daemon started, listening on " + addresses(listeners),
+		Fields: map[string]any{"sse_endpoint": base + "/events", "health_endpoint": base + "/health", "version": versionText(), "pid": os.Getpid()},
+	})
 }
 
 func addresses(listeners []net.Listener) string {

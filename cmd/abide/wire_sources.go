@@ -42,7 +42,7 @@ func (a *parts) sources(stdin io.Reader) ([]reconcile.SourceConfig, error) {
 }
 
 func (a *parts) source(s settings.Source) (c reconcile.SourceConfig, err error) {
-	c.Policy = reconcile.Policy{Kinds: s.Kinds, DockerHosts: s.Policy.DockerHosts}
+	c.Policy = reconcile.Policy{Kinds: s.Kinds, DockerHosts: s.Policy.DockerHosts, HostExecutor: s.Policy.HostExecutor}
 	note := func(text string) { a.warn("source " + s.Name + ": " + text) }
 	switch {
 	case s.Git != "":
@@ -51,11 +51,13 @@ func (a *parts) source(s settings.Source) (c reconcile.SourceConfig, err error) 
 		if a.dir != "" {
 			dir = filepath.Join(a.dir, "git", s.Name)
 		}
-		c.Source, err = sources.NewGit(sources.GitOptions{Name: s.Name, URL: s.Git.Secret(), Path: s.Path, Interval: s.Interval,
-			Ref: sources.Ref{Branch: s.Branch, Tag: s.Tag, Commit: s.Commit}, Dir: dir, Note: note})
+		c.Source, err = sources.NewGit(sources.GitOptions{
+			Name: s.Name, URL: s.Git.Secret(), Path: s.Path, Interval: s.Interval,
+			Ref: sources.Ref{Branch: s.Branch, Tag: s.Tag, Commit: s.Commit}, Dir: dir, Note: note,
+		})
 	case s.Dir != "":
 		c.Type = "dir"
-		c.Source, err = sources.NewDir(sources.DirOptions{Name: s.Name, Path: filepath.Join(s.Dir, filepath.FromSlash(s.Path)), Note: note})
+		c.Source, err = sources.NewDir(sources.DirOptions{Name: s.Name, Path: filepath.Join(s.Dir, filepath.FromSlash(s.Path)), Interval: s.Interval, Note: note})
 	default:
 		c.Type = "file"
 		var f *sources.File
@@ -102,7 +104,10 @@ func (a *parts) explicit(file string, stdin io.Reader, taken map[string]bool) (c
 		name = fmt.Sprintf("%s-%d", base, n)
 	}
 	taken[name] = true
-	c = reconcile.SourceConfig{Type: "file", Explicit: true, As: a.settings.Name, Policy: reconcile.Policy{AnyHost: true}}
+	c = reconcile.SourceConfig{Type: "file", Explicit: true, Policy: reconcile.Policy{AnyHost: true, HostExecutor: true}}
+	if len(a.settings.Files) == 1 {
+		c.As = a.settings.Name // -n
+	}
 	if file == "-" {
 		text, err := io.ReadAll(io.LimitReader(stdin, reconcile.MaxFileBytes+1))
 		if err != nil {

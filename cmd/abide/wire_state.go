@@ -48,9 +48,11 @@ func (a *parts) openState(ctx context.Context, daemon bool) error {
 	if err := a.openStore(ctx); err != nil {
 		return err
 	}
-	a.log, err = sse.Open(sse.Options{Dir: filepath.Join(dir, "events"), RunDir: a.runDir, Version: versionText(),
+	a.log, err = sse.Open(sse.Options{
+		Dir: filepath.Join(dir, "events"), RunDir: a.runDir, Version: versionText(),
 		Retain:  int64(a.settings.Retention.Events) * averageEvent,
-		OnError: func(err error) { a.warn("the event log can't be written: " + err.Error()) }})
+		OnError: func(err error) { a.warn("the event log can't be written: " + err.Error()) },
+	})
 	if err != nil {
 		return err
 	}

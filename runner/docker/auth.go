@@ -69,6 +69,8 @@ func lookup[T any](ctx context.Context, dir string, ask func(*configfile.ConfigF
 }
 
 func convert(a types.AuthConfig) registry.AuthConfig {
-	return registry.AuthConfig{Username: a.Username, Password: a.Password, Auth: a.Auth, ServerAddress: a.ServerAddress,
-		IdentityToken: a.IdentityToken, RegistryToken: a.RegistryToken}
+	return registry.AuthConfig{
+		Username: a.Username, Password: a.Password, Auth: a.Auth, ServerAddress: a.ServerAddress,
+		IdentityToken: a.IdentityToken, RegistryToken: a.RegistryToken,
+	}
 }

@@ -61,8 +61,10 @@ func (x *bench) job(spec runner.Spec, obs runner.Observer) {
 }
 
 func (x *bench) hi(n int) runner.Spec {
-	return runner.Spec{Labels: runner.Labels{Agent: "bench", Run: "bench", Job: "j" + strconv.Itoa(n), Attempt: 1},
-		Job: &runner.Job{Name: "j", Image: x.image, Script: []string{"echo hi"}, Errexit: true}}
+	return runner.Spec{
+		Labels: runner.Labels{Agent: "bench", Run: "bench", Job: "j" + strconv.Itoa(n), Attempt: 1},
+		Job:    &runner.Job{Name: "j", Image: x.image, Script: []string{"echo hi"}, Errexit: true},
+	}
 }
 
 // peer runs the same with Docker's own client; it gives false without one.

@@ -31,8 +31,10 @@ func TestContractOnEveryImage(t *testing.T) {
 	for name, image := range images.All() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			executortest.Run(t, newExecutor, executortest.Options{Image: image, Adopts: true, Brief: name != "cmd",
-				ReadOnlyDefaultDir: name == "user" || name == "named"})
+			executortest.Run(t, newExecutor, executortest.Options{
+				Image: image, Adopts: true, Brief: name != "cmd",
+				ReadOnlyDefaultDir: name == "user" || name == "named",
+			})
 		})
 	}
 }

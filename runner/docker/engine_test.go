@@ -118,8 +118,10 @@ func (f *flaky) cut(down bool) {
 }
 
 func engineSpec(image string, items ...string) runner.Spec {
-	return runner.Spec{Labels: runner.Labels{Agent: "engine-test", Run: strconv.FormatInt(time.Now().UnixNano(), 36), Job: "job", Attempt: 1},
-		Job: &runner.Job{Name: "job", Image: image, Script: items, Errexit: true}}
+	return runner.Spec{
+		Labels: runner.Labels{Agent: "engine-test", Run: strconv.FormatInt(time.Now().UnixNano(), 36), Job: "job", Attempt: 1},
+		Job:    &runner.Job{Name: "job", Image: image, Script: items, Errexit: true},
+	}
 }
 
 func TestALostConnectionIsFoundAgain(t *testing.T) {
@@ -290,8 +292,10 @@ func TestLabels(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for key, want := range map[string]string{"dev.abide.agent": "engine-test", "dev.abide.source": "repo", "dev.abide.revision": "abc123",
-		"dev.abide.run": spec.Labels.Run, "dev.abide.job": "job", "dev.abide.attempt": "1"} {
+	for key, want := range map[string]string{
+		"dev.abide.agent": "engine-test", "dev.abide.source": "repo", "dev.abide.revision": "abc123",
+		"dev.abide.run": spec.Labels.Run, "dev.abide.job": "job", "dev.abide.attempt": "1",
+	} {
 		if got := info.Config.Labels[key]; got != want {
 			t.Errorf("label %s is %q, want %q", key, got, want)
 		}

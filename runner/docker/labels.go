@@ -32,8 +32,10 @@ func labels(l runner.Labels) map[string]string {
 
 func parseLabels(m map[string]string) runner.Labels {
 	attempt, _ := strconv.Atoi(m[LabelAttempt])
-	return runner.Labels{Agent: m[LabelAgent], Source: m[LabelSource], Revision: m[LabelRevision],
-		Run: m[LabelRun], Job: m[LabelJob], Attempt: attempt}
+	return runner.Labels{
+		Agent: m[LabelAgent], Source: m[LabelSource], Revision: m[LabelRevision],
+		Run: m[LabelRun], Job: m[LabelJob], Attempt: attempt,
+	}
 }
 
 // containerName is for people who look at `docker ps`; labels are for us. The

@@ -76,9 +76,11 @@ func (g *engine) list(ctx context.Context, agent string) ([]runner.Workload, err
 		if l.Agent != agent || agent == "" && !owner.Gone(c.Labels[LabelOwner]) {
 			continue // the engine's filter takes an empty value for any
 		}
-		out = append(out, runner.Workload{ID: c.ID, Labels: l,
+		out = append(out, runner.Workload{
+			ID: c.ID, Labels: l,
 			Running: c.State == container.StateRunning || c.State == container.StatePaused,
-			Started: c.State != container.StateCreated})
+			Started: c.State != container.StateCreated,
+		})
 	}
 	return out, nil
 }

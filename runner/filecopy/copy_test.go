@@ -61,8 +61,10 @@ func TestTarAndDirHoldTheSame(t *testing.T) {
 		}
 		got[h.Name] = fs.FileMode(h.Mode).String() + h.Linkname + string(text)
 	}
-	want := map[string]string{"top/": "-rwxr-xr-x", "top/a": "-rw-r--r--aaa", "top/run": "-rwxr-xr-xrun", "top/d/": "-r-xr-xr-x", "top/d/e/": "-r-xr-xr-x",
-		"top/d/e/f": "-rw-------f", "top/d/empty/": "-rwxr-x---", "top/link": "-rwxrwxrwxd/e/f"}
+	want := map[string]string{
+		"top/": "-rwxr-xr-x", "top/a": "-rw-r--r--aaa", "top/run": "-rwxr-xr-xrun", "top/d/": "-r-xr-xr-x", "top/d/e/": "-r-xr-xr-x",
+		"top/d/e/f": "-rw-------f", "top/d/empty/": "-rwxr-x---", "top/link": "-rwxrwxrwxd/e/f",
+	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}

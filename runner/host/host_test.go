@@ -40,8 +40,10 @@ func TestContract(t *testing.T) {
 }
 
 func job(items ...string) runner.Spec {
-	return runner.Spec{Labels: runner.Labels{Agent: "a", Run: "r", Job: "j", Attempt: 1},
-		Job: &runner.Job{Name: "j", Script: items, Errexit: true}}
+	return runner.Spec{
+		Labels: runner.Labels{Agent: "a", Run: "r", Job: "j", Attempt: 1},
+		Job:    &runner.Job{Name: "j", Script: items, Errexit: true},
+	}
 }
 
 func TestWhatLeavesTheGroupIsEndedToo(t *testing.T) {
