@@ -109,7 +109,7 @@ func (d *Dir) Snapshot(ctx context.Context) (*Snapshot, error) {
 	}
 	d.cache.next()
 	if files == 0 {
-		return nil, fmt.Errorf("the directory %s: %w", d.path, ErrEmpty)
+		return nil, say(ErrEmpty, "the directory %s holds no file at all; what was last in force stays", d.path)
 	}
 	sum, err := node.hash()
 	if err != nil {

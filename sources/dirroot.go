@@ -81,7 +81,7 @@ func dirError(path string, err error) error {
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return err
 	case errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("the directory %s does not exist; create it, or correct the path: %w", path, fs.ErrNotExist)
+		return say(fs.ErrNotExist, "the directory %s does not exist; create it, or correct the path", path)
 	case errors.Is(err, fs.ErrPermission):
 		return fmt.Errorf("the directory %s cannot be read: %w; run abide as a user who may read it", path, unwrapPath(err))
 	case errors.Is(err, errTooMany):

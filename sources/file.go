@@ -52,7 +52,7 @@ func (f *File) Snapshot(ctx context.Context) (*Snapshot, error) {
 	info, err := os.Stat(f.path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, fmt.Errorf("the file %s does not exist; check the path: %w", f.path, fs.ErrNotExist)
+		return nil, say(fs.ErrNotExist, "the file %s does not exist; correct the path", f.path)
 	case err != nil:
 		return nil, fmt.Errorf("the file %s cannot be read: %w", f.path, unwrapPath(err))
 	case info.IsDir():
@@ -71,7 +71,7 @@ func (f *File) Snapshot(ctx context.Context) (*Snapshot, error) {
 	}
 	e, at, err := resolve(top, "open", f.base, true)
 	if errors.Is(err, ErrOutside) {
-		return nil, fmt.Errorf("%s is a link that leaves its directory; name the file that it points to: %w", f.path, ErrOutside)
+		return nil, say(ErrOutside, "%s is a link that leaves its directory; name the file that it points to", f.path)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("the file %s cannot be read: %w", f.path, unwrapPath(err))

@@ -5,36 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net/http"
-	"path"
-	"path/filepath"
 	"strings"
 	"sync"
-	"time"
 	"weak"
 
 	"github.com/go-git/go-git/v5/plumbing"
 )
-
-// GitOptions says which commits of which repository are wanted.
-type GitOptions struct {
-	Name     string        // default: the last element of URL
-	URL      string        // a path, file:// or http(s)://, see ParseLocation
-	Ref      Ref           // default: the branch of HEAD
-	Path     string        // what lies above it is not seen; default: everything
-	Interval time.Duration // between polls, ±10 %; default 30 s
-	Dir      string        // where the clone of a remote repository is kept (made with mode 0700); default: a temporary directory
-	MaxBytes int64         // of a clone; default 2 GiB
-	MaxBlob  int64         // of one object, when it is fetched; default 512 MiB
-	Timeout  time.Duration // without a byte from the server; default 60 s
-
-	// Transport carries the requests to a remote repository; default: one that
-	// honours the proxy settings of the environment.
-	Transport http.RoundTripper
-	Rand      func() float64                       // for jitter, in [0,1); default math/rand
-	After     func(time.Duration) <-chan time.Time // default time.After
-	Note      func(text string)                    // told what is worth a log line; default: nobody
-}
 
 // Git is a source that follows a ref of a Git repository. It executes no git,
 // and checks nothing out.
@@ -53,51 +29,6 @@ type Git struct {
 }
 
 var _ Source = (*Git)(nil)
-
-// NewGit checks the options. It touches neither the repository nor the network:
-// what is wrong there is the error of a Snapshot, and may mend.
-func NewGit(opt GitOptions) (*Git, error) {
-	loc, err := ParseLocation(opt.URL)
-	if err != nil {
-		return nil, err
-	}
-	if opt.Ref, err = opt.Ref.normalize(); err != nil {
-		return nil, fmt.Errorf("source %s: %w", loc, err)
-	}
-	if opt.Path, err = cleanScope(opt.Path); err != nil {
-		return nil, fmt.Errorf("source %s: %w", loc, err)
-	}
-	if p, local := loc.Local(); local {
-		if loc.path, err = filepath.Abs(p); err != nil {
-			return nil, fmt.Errorf("source %s: %w", loc, err)
-		}
-	}
-	if opt.Name == "" {
-		opt.Name = loc.Base()
-	}
-	if opt.Note == nil {
-		opt.Note = func(string) {}
-	}
-	g := &Git{opt: opt, loc: loc, turn: make(chan struct{}, 1)}
-	if _, local := loc.Local(); !local {
-		if g.clone, err = newMirror(opt, loc); err != nil {
-			return nil, err
-		}
-	}
-	return g, nil
-}
-
-// cleanScope brings a source's path into the form of an fs path.
-func cleanScope(p string) (string, error) {
-	clean := path.Clean(strings.TrimLeft(filepath.ToSlash(p), "/"))
-	if p == "" || clean == "." {
-		return ".", nil
-	}
-	if !fs.ValidPath(clean) || strings.ContainsRune(clean, 0) {
-		return "", fmt.Errorf("the path %q leaves the repository; give one below its root", p)
-	}
-	return clean, nil
-}
 
 // Name implements Source.
 func (g *Git) Name() string { return g.opt.Name }
@@ -118,7 +49,7 @@ func (g *Git) Snapshot(ctx context.Context) (*Snapshot, error) {
 	}
 	store, tip, err := g.tip(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("source %s: %w", g.loc, err)
+		return nil, g.fail(err)
 	}
 	g.mu.Lock()
 	last := g.last
@@ -136,6 +67,14 @@ func (g *Git) Snapshot(ctx context.Context) (*Snapshot, error) {
 	g.mu.Unlock()
 	out := *snap
 	return &out, nil
+}
+
+// fail names the repository in an error, unless the error does so already.
+func (g *Git) fail(err error) error {
+	if strings.Contains(err.Error(), g.loc.String()) {
+		return err
+	}
+	return fmt.Errorf("%s: %w", g.loc, err)
 }
 
 // tip finds the commit that is wanted now, and the store that holds it.
@@ -188,21 +127,21 @@ func (g *Git) use(paths repoPaths) (*objectStore, error) {
 func (g *Git) show(store *objectStore, tip plumbing.Hash) (*Snapshot, error) {
 	c, err := store.commit(tip)
 	if err != nil {
-		return nil, fmt.Errorf("source %s: %w", g.loc, err)
+		return nil, g.fail(err)
 	}
 	view := &gitView{store: store, when: c.Committer.When}
 	at, parent, err := view.scope(c.TreeHash, g.opt.Path)
 	if err != nil {
-		return nil, fmt.Errorf("source %s: the path %q at %s (commit %s): %w", g.loc, g.opt.Path, g.opt.Ref, short(tip), err)
+		return nil, g.fail(fmt.Errorf("the path %q in commit %s: %w", g.opt.Path, short(tip), err))
 	}
 	snap := &Snapshot{Source: g.opt.Name, Revision: tip.String(), Content: at.rec.hash.String(),
 		Commit: &Commit{Hash: tip.String(), Author: c.Author.String(), Subject: subject(c.Message), When: c.Committer.When}}
 	if !at.mode().IsDir() {
 		snap.Only, at = at.rec.name, parent
 	} else if names, err := at.names(); err != nil {
-		return nil, fmt.Errorf("source %s: commit %s: %w", g.loc, short(tip), err)
+		return nil, g.fail(fmt.Errorf("commit %s: %w", short(tip), err))
 	} else if len(names.records) == 0 {
-		return nil, fmt.Errorf("source %s: commit %s: %w", g.loc, short(tip), ErrEmpty)
+		return nil, g.fail(say(ErrEmpty, "commit %s holds no file at all; what was last in force stays", short(tip)))
 	}
 	root := *at
 	root.rec.name = "."
@@ -225,22 +164,22 @@ func (g *Git) At(ctx context.Context, revision string) (*Snapshot, error) {
 		return nil, err
 	}
 	if len(revision) != hashDigits || strings.Trim(revision, "0123456789abcdef") != "" {
-		return nil, fmt.Errorf("source %s: %q is not a whole commit hash: %w", g.loc, revision, ErrGone)
+		return nil, g.fail(fmt.Errorf("%q is not a whole commit hash: %w", revision, ErrGone))
 	}
 	paths, err := g.here()
 	if g.clone != nil && errors.Is(err, fs.ErrNotExist) {
 		err = ErrGone
 	}
 	if err != nil {
-		return nil, fmt.Errorf("source %s: %w", g.loc, err)
+		return nil, g.fail(err)
 	}
 	store, err := g.use(paths)
 	if err != nil {
-		return nil, fmt.Errorf("source %s: %w", g.loc, err)
+		return nil, g.fail(err)
 	}
 	snap, err := g.show(store, plumbing.NewHash(revision))
 	if errors.Is(err, plumbing.ErrObjectNotFound) {
-		return nil, fmt.Errorf("source %s: commit %s: %w", g.loc, revision, ErrGone)
+		return nil, g.fail(fmt.Errorf("commit %s: %w", revision, ErrGone))
 	}
 	return snap, err
 }

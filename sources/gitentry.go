@@ -119,7 +119,7 @@ func (e *gitEntry) open(string) (fs.File, error) {
 }
 
 // errNotInCommit means that the path of a source is not in the commit.
-var errNotInCommit = errors.New("the commit holds no such path")
+var errNotInCommit = errors.New("there is nothing of that name; correct the path of the source")
 
 // scope finds the entry at a source's path in a commit's tree, and the directory
 // it is in. Links on the way are not followed: a path is a place, not what it
@@ -142,11 +142,11 @@ func (v *gitView) scope(root plumbing.Hash, path string) (at, parent *gitEntry, 
 		last := i == len(parts)-1
 		switch {
 		case at.rec.mode == filemode.Symlink:
-			return nil, nil, fmt.Errorf("%w: %q is a link; give the path it leads to", errNotInCommit, part)
+			return nil, nil, say(errNotInCommit, "%q is a link; give the path it leads to", part)
 		case at.rec.mode == filemode.Submodule:
-			return nil, nil, fmt.Errorf("%w: %q is a submodule; make its repository a source of its own", errNotInCommit, part)
+			return nil, nil, say(errNotInCommit, "%q is a submodule; make its repository a source of its own", part)
 		case !last && at.rec.mode != filemode.Dir:
-			return nil, nil, fmt.Errorf("%w: %q is a file", errNotInCommit, part)
+			return nil, nil, say(errNotInCommit, "%q is a file; correct the path of the source", part)
 		}
 	}
 	return at, parent, nil

@@ -13,24 +13,13 @@ import (
 	githttp "github.com/go-git/go-git/v5/plumbing/transport/http"
 )
 
-// remoteError is a failure of the exchange with a server. Its text is composed
-// here, without what the URL held, and it unwraps only to what a caller may
-// compare: never to an error that would print the URL.
-type remoteError struct {
-	text string
-	kind error
-}
-
-func (e *remoteError) Error() string { return e.text }
-func (e *remoteError) Unwrap() error { return e.kind }
-
 // explain makes a sentence of what went wrong between here and the server.
 func (m *mirror) explain(ctx context.Context, err error) error {
 	if fault := m.wire.fault.Load(); fault != nil {
 		err = *fault
 	}
 	say := func(kind error, format string, args ...any) error {
-		return &remoteError{m.loc.scrub(fmt.Sprintf(format, args...)), kind}
+		return &sentence{m.loc.scrub(fmt.Sprintf(format, args...)), kind}
 	}
 	disk, isDisk := errors.AsType[*fs.PathError](err)
 	status, isStatus := errors.AsType[*githttp.Err](cause(err))
@@ -52,7 +41,7 @@ func (m *mirror) explain(ctx context.Context, err error) error {
 	case errors.Is(err, transport.ErrRepositoryNotFound):
 		return say(transport.ErrRepositoryNotFound, "the server has no such repository, or does not show it without credentials; check the URL")
 	case errors.Is(err, transport.ErrEmptyRemoteRepository):
-		return say(ErrEmpty, "the repository has no commit yet: %v", ErrEmpty)
+		return say(ErrEmpty, "the repository has no commit yet; push one")
 	case strings.Contains(err.Error(), "not our ref"):
 		return noCommit(m.opt.Ref.Commit)
 	case isDisk:

@@ -44,9 +44,8 @@ func (m *mirror) update(ctx context.Context, open func(repoPaths) (*objectStore,
 	if err != nil {
 		return plumbing.ZeroHash, err
 	}
-	tip, err := m.resolve(store, wants)
-	if err == nil {
-		return tip, m.saveTip(m.dir, tip)
+	if _, err = m.resolve(store, wants); err == nil {
+		return m.settle(wants, open)
 	}
 	haves := store.haves()
 	if m.opt.Ref.Commit != "" {
@@ -56,12 +55,14 @@ func (m *mirror) update(ctx context.Context, open func(repoPaths) (*objectStore,
 	}
 	count, bytes := m.packs()
 	if count < maxPacks {
-		tip, err := m.fetchInto(ctx, m.dir, bytes, session, adv, wants, haves, open)
-		if err == nil || !isMissing(err) {
+		if err := m.fetch(ctx, m.dir, bytes, session, adv, wants, haves); err != nil {
+			return plumbing.ZeroHash, err
+		}
+		tip, err := m.settle(wants, open)
+		if err == nil || m.opt.Ref.Commit != "" {
 			return tip, err
 		}
-		// A pack that leaves something out (a damaged clone, a server that
-		// misjudged what is here): clone anew.
+		// The clone is damaged, or the server misjudged what is here: clone anew.
 	}
 	return m.reclone(ctx, session, adv, wants, open)
 }
@@ -85,14 +86,6 @@ func (m *mirror) reclone(ctx context.Context, session transport.UploadPackSessio
 	return m.settle(wants, open)
 }
 
-// fetchInto fetches into the clone as it is, and looks at what came of it.
-func (m *mirror) fetchInto(ctx context.Context, dir string, held int64, session transport.UploadPackSession, adv *packp.AdvRefs, wants, haves []plumbing.Hash, open func(repoPaths) (*objectStore, error)) (plumbing.Hash, error) {
-	if err := m.fetch(ctx, dir, held, session, adv, wants, haves); err != nil {
-		return plumbing.ZeroHash, err
-	}
-	return m.settle(wants, open)
-}
-
 // settle finds the wanted commit after a fetch and remembers it.
 func (m *mirror) settle(wants []plumbing.Hash, open func(repoPaths) (*objectStore, error)) (plumbing.Hash, error) {
 	store, err := open(m.paths())
@@ -103,7 +96,10 @@ func (m *mirror) settle(wants []plumbing.Hash, open func(repoPaths) (*objectStor
 	if err != nil {
 		return plumbing.ZeroHash, err
 	}
-	return tip, m.saveTip(m.dir, tip)
+	if err := m.saveTip(m.dir, tip); err != nil {
+		return plumbing.ZeroHash, m.diskError(err)
+	}
+	return tip, nil
 }
 
 // advertised asks the server for its refs.

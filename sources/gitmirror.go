@@ -2,6 +2,7 @@ package sources
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -63,7 +64,7 @@ func newMirror(opt GitOptions, loc Location) (*mirror, error) {
 		m.dir, err = filepath.Abs(m.dir)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("source %s: there is no directory for its clone: %w", loc, err)
+		return nil, fmt.Errorf("%s: there is no directory for its clone: %w", loc, err)
 	}
 	m.wire = &boundedWire{next: m.opt.Transport, stall: m.opt.Timeout}
 	m.trans = githttp.NewClientWithOptions(&http.Client{Transport: m.wire, CheckRedirect: redirectRule(loc.url)}, nil)
@@ -79,11 +80,13 @@ func (m *mirror) paths() repoPaths { return repoPaths{git: m.dir, common: m.dir}
 // prepare makes the bare repository, or takes up the one that is there if it is
 // of the same address.
 func (m *mirror) prepare() error {
+	sound := m.intact()
 	if !m.swept {
 		m.sweep()
 		m.swept = true
+		sound = sound && m.whole()
 	}
-	if m.intact() {
+	if sound {
 		return nil
 	}
 	if err := m.makeBare(m.dir); err != nil {
@@ -136,6 +139,37 @@ func (m *mirror) sweep() {
 	for _, name := range left {
 		os.Remove(name)
 	}
+}
+
+// whole tells whether every pack and its index end in the checksum that the pack
+// is named after (gitformat-pack(5)), which one that a power cut or a full disk
+// has cut short does not.
+func (m *mirror) whole() bool {
+	packs, _ := filepath.Glob(filepath.Join(m.dir, "objects", "pack", "pack-*.pack"))
+	for _, name := range packs {
+		index := strings.TrimSuffix(name, ".pack") + ".idx"
+		sum := strings.TrimPrefix(strings.TrimSuffix(filepath.Base(name), ".pack"), "pack-")
+		if tail(name, 20) != sum || tail(index, 40) != sum {
+			return false
+		}
+	}
+	return true
+}
+
+// tail gives the 20 bytes that begin so many before the end of a file, in hex.
+func tail(name string, before int64) string {
+	f, err := os.Open(name)
+	if err != nil {
+		return ""
+	}
+	defer f.Close()
+	var sum [20]byte
+	if info, err := f.Stat(); err != nil || info.Size() < before {
+		return ""
+	} else if _, err := f.ReadAt(sum[:], info.Size()-before); err != nil {
+		return ""
+	}
+	return hex.EncodeToString(sum[:])
 }
 
 // packs gives the number of packs and the bytes they take.

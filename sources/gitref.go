@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -125,6 +127,9 @@ func (s *objectStore) follow(name plumbing.ReferenceName) (plumbing.Hash, error)
 		ref, err := s.stores[0].Reference(name)
 		switch {
 		case errors.Is(err, plumbing.ErrReferenceNotFound), errors.Is(err, fs.ErrNotExist):
+			if _, err := os.Stat(filepath.Join(s.paths.common, filepath.FromSlash(string(name)))); err == nil && name != plumbing.HEAD {
+				return plumbing.ZeroHash, fmt.Errorf("the ref %s is empty or damaged; see git fsck", name)
+			}
 			return plumbing.ZeroHash, s.noRef(wanted, name)
 		case err != nil:
 			return plumbing.ZeroHash, fmt.Errorf("the ref %s cannot be read: %w", name, err)
@@ -171,7 +176,7 @@ func missingRef(wanted, name plumbing.ReferenceName, all []plumbing.ReferenceNam
 	case wanted.IsTag():
 		return fmt.Errorf("the repository has no tag %q; it has: %s", wanted.Short(), listNames(tags))
 	case len(branches) == 0:
-		return fmt.Errorf("the repository has no commit yet: %w", ErrEmpty)
+		return say(ErrEmpty, "the repository has no commit yet; commit something to it")
 	case wanted == plumbing.HEAD:
 		return fmt.Errorf("the repository's HEAD names %q, which does not exist; choose a branch, it has: %s", name.Short(), listNames(branches))
 	}

@@ -27,7 +27,7 @@ func findRepo(root string) (repoPaths, error) {
 	info, err := os.Stat(root)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return repoPaths{}, fmt.Errorf("the Git repository %s does not exist; create it, or correct the path: %w", root, fs.ErrNotExist)
+		return repoPaths{}, say(fs.ErrNotExist, "the Git repository %s does not exist; create it, or correct the path", root)
 	case err != nil:
 		return repoPaths{}, fmt.Errorf("the Git repository %s cannot be read: %w", root, unwrapPath(err))
 	case !info.IsDir():

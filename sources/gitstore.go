@@ -169,7 +169,11 @@ func isMissing(err error) bool {
 
 func missingObject(typ plumbing.ObjectType, h plumbing.Hash, err error) error {
 	if isMissing(err) {
-		return fmt.Errorf("the %s %s is not in the Git repository (any more): %w", typ, h, plumbing.ErrObjectNotFound)
+		what := "object"
+		if typ != plumbing.AnyObject {
+			what = typ.String()
+		}
+		return say(plumbing.ErrObjectNotFound, "the Git repository holds no %s %s (any more); see git fsck", what, h)
 	}
 	return err
 }

@@ -62,15 +62,15 @@ func (w *walker) run(follow bool) error {
 	for len(w.todo) > 0 {
 		part := w.todo[0]
 		w.todo = w.todo[1:]
+		if !w.top().mode().IsDir() {
+			return fs.ErrNotExist
+		}
 		switch part {
 		case "", ".":
 			continue
 		case "..": // only a link's target holds one: ValidPath refuses it in a name
 			w.stack, w.names = w.stack[:len(w.stack)-1], w.names[:len(w.names)-1]
 			continue
-		}
-		if !w.top().mode().IsDir() {
-			return fs.ErrNotExist
 		}
 		next, err := w.top().child(part)
 		if err != nil {

@@ -33,6 +33,9 @@ type watcher struct {
 	matters func(name string) bool
 }
 
+// errNoSpace is what inotify_add_watch(2) says at the limit of watches of a user.
+const errNoSpace = syscall.ENOSPC
+
 // slowPoll is the longest interval between looks where no events come.
 const slowPoll = 5 * time.Second
 
@@ -48,7 +51,7 @@ func (w *watcher) run(ctx context.Context, hint func()) error {
 		return w.poll(ctx, hint)
 	}
 	defer fsn.Close()
-	s := &watchState{w: w, fsn: fsn}
+	s := &watchState{w: w, fsn: fsn, add: fsn.Add}
 	s.arm(w.dirs)
 	hint()
 	return s.loop(ctx, hint)
@@ -73,6 +76,7 @@ func (w *watcher) poll(ctx context.Context, hint func()) error {
 type watchState struct {
 	w     *watcher
 	fsn   *fsnotify.Watcher
+	add   func(dir string) error
 	full  bool // the kernel's limit is reached: poll faster
 	quiet quiet
 }
@@ -134,8 +138,8 @@ func (s *watchState) event(e fsnotify.Event) bool {
 func (s *watchState) arm(dirs func(func(string) bool)) {
 	full := false
 	dirs(func(dir string) bool {
-		err := s.fsn.Add(dir)
-		if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EMFILE) {
+		err := s.add(dir)
+		if errors.Is(err, errNoSpace) {
 			full = true
 			return false
 		}

@@ -64,6 +64,13 @@ func (r *Repo) PackRefs() {
 	var b strings.Builder
 	b.WriteString("# pack-refs with: peeled fully-peeled sorted \n")
 	var loose []string
+	packed, _ := os.ReadFile(filepath.Join(r.git, "packed-refs"))
+	for line := range strings.Lines(string(packed)) {
+		_, name, _ := strings.Cut(strings.TrimSpace(line), " ")
+		if _, err := os.Stat(filepath.Join(r.git, filepath.FromSlash(name))); err != nil && !strings.HasPrefix(line, "#") {
+			b.WriteString(line)
+		}
+	}
 	r.check(filepath.WalkDir(filepath.Join(r.git, "refs"), func(p string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err

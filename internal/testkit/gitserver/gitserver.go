@@ -4,6 +4,8 @@
 package gitserver
 
 import (
+	"io"
+	"log"
 	"net/http"
 	"net/http/cgi"
 	"net/http/httptest"
@@ -36,8 +38,10 @@ func New(t testing.TB, root string) *Server {
 		notrun.Because(t, "there is no git binary to serve a repository with")
 	}
 	s := &Server{backend: &cgi.Handler{
-		Path: git,
-		Args: []string{"http-backend"},
+		Path:   git,
+		Args:   []string{"http-backend"},
+		Stderr: io.Discard, // what it complains about, its client hears too
+		Logger: log.New(io.Discard, "", 0),
 		Env: []string{
 			"GIT_PROJECT_ROOT=" + root, "GIT_HTTP_EXPORT_ALL=1", "GIT_CONFIG_GLOBAL=/dev/null", "GIT_CONFIG_SYSTEM=/dev/null",
 			"GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0=safe.directory", "GIT_CONFIG_VALUE_0=*", "HOME=" + root, "PATH=" + os.Getenv("PATH"),
