@@ -74,7 +74,7 @@ type daemon struct {
 
 	mu  sync.Mutex
 	cmd *exec.Cmd
-	out *bytes.Buffer
+	out *syncBuffer
 	end chan struct{}
 }
 
@@ -134,7 +134,7 @@ func (d *daemon) launch(env ...string) {
 	}
 	end := make(chan struct{})
 	d.mu.Lock()
-	d.cmd, d.end, d.out = cmd, end, &out.Buffer
+	d.cmd, d.end, d.out = cmd, end, out
 	d.mu.Unlock()
 	go func() {
 		_ = cmd.Wait()
@@ -163,13 +163,19 @@ func (d *daemon) url(path string) string { return fmt.Sprintf("http://127.0.0.1:
 // syncBuffer is safe for the two pipes of one process.
 type syncBuffer struct {
 	mu sync.Mutex
-	bytes.Buffer
+	buf bytes.Buffer
 }
 
 func (b *syncBuffer) Write(p []byte) (int, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.Buffer.Write(p)
+	return b.buf.Write(p)
+}
+
+func (b *syncBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.String()
 }
 
 // get decodes a JSON answer.
