@@ -25,7 +25,7 @@ func (l *Log) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		fail(w, http.StatusBadRequest, "bad_request", bad.Error(), map[string]any{"field": bad.field})
 		return
 	}
-	s, ok := l.streams.add(w, l.opts.WriteTimeout)
+	s, ok := l.streams.add(w, r, l.opts.WriteTimeout)
 	if !ok {
 		fail(w, http.StatusServiceUnavailable, "shutting_down", "The agent is shutting down; connect again in a moment", nil)
 		return
@@ -50,7 +50,7 @@ func (l *Log) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if s.send(batch{frames: []Frame{l.connection()}}) != nil {
 		return
 	}
-	s.follow(r.Context(), reader)
+	s.follow(reader)
 }
 
 // connection is the first frame of each stream.

@@ -57,14 +57,34 @@ func writeError(err error) error {
 	return fmt.Errorf("the event log cannot be written: %w; free some space or make it writable, it is tried again each second", err)
 }
 
-// notify wakes the readers. It stands between them and the publishers, so that
-// a publisher does not pay for a thousand readers; in a burst it wakes them
-// once for many events.
+// wakeCost is about what it takes to wake one reader and to have it look. For
+// that long per reader the next broadcast waits, so that in a burst a thousand
+// readers are woken once for many events, and publishers get their turn. A
+// single event, or a handful of readers, never waits.
+const (
+	wakeCost = 2 * time.Microsecond
+	minPause = 200 * time.Microsecond
+)
+
+// notify wakes the readers. It stands between them and the publishers: who
+// publishes does not pay for a thousand readers.
 func (l *Log) notify() {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
 	for {
 		select {
 		case <-l.wake:
-			l.ring.broadcast()
+		case <-l.closed:
+			return
+		}
+		pause := time.Duration(l.waiting.Load()) * wakeCost
+		l.ring.broadcast()
+		if pause < minPause {
+			continue
+		}
+		timer.Reset(pause)
+		select {
+		case <-timer.C:
 		case <-l.closed:
 			return
 		}

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 
 	"github.com/abide-agent/abide/internal/atomicfile"
 )
@@ -21,10 +22,11 @@ type Log struct {
 	shut    bool
 	trouble trouble
 
-	wake   chan struct{} // one slot: the ring has grown
-	kick   chan struct{} // one slot: the keeper has something to do
-	closed chan struct{}
-	work   sync.WaitGroup
+	wake    chan struct{} // one slot: the ring has grown
+	waiting atomic.Int64  // readers that wait for that
+	kick    chan struct{} // one slot: the keeper has something to do
+	closed  chan struct{}
+	work    sync.WaitGroup
 
 	streams streams
 }

@@ -17,7 +17,7 @@ type disk struct {
 // was written by then.
 type replay struct {
 	disk    *disk
-	from    uint64
+	from    uint64 // the lowest id still to come
 	to      uint64
 	spans   []runSpan // logs not yet opened, in the order of their first id
 	active  []*cursor
@@ -54,8 +54,22 @@ func (p *replay) lost() (oldest uint64, runs int) {
 	return oldest, runs
 }
 
-// next gives the next frame in the order of ids, or no frame at the end.
+// next gives the next frame in the order of ids, or no frame at the end. Ids
+// rise, also where damaged files claim the same one.
 func (p *replay) next() (Frame, bool, error) {
+	for {
+		f, ok, err := p.lowest()
+		if err != nil || !ok {
+			return Frame{}, false, err
+		}
+		if f.ID >= p.from {
+			p.from = f.ID + 1
+			return f, true, nil
+		}
+	}
+}
+
+func (p *replay) lowest() (Frame, bool, error) {
 	if err := p.open(); err != nil {
 		return Frame{}, false, err
 	}

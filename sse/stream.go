@@ -28,6 +28,8 @@ func (s *streams) init() {
 
 // stream is one HTTP client.
 type stream struct {
+	ctx       context.Context // the request's, or shorter
+	cancel    context.CancelFunc
 	w         http.ResponseWriter
 	rc        *http.ResponseController
 	named     bool
@@ -39,13 +41,14 @@ type stream struct {
 	off bool      // the handler has returned: hands off
 }
 
-func (s *streams) add(w http.ResponseWriter, timeout time.Duration) (*stream, bool) {
-	c := &stream{w: w, rc: http.NewResponseController(w), timeout: timeout}
+func (s *streams) add(w http.ResponseWriter, r *http.Request, timeout time.Duration) (*stream, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
 		return nil, false
 	}
+	c := &stream{w: w, rc: http.NewResponseController(w), timeout: timeout}
+	c.ctx, c.cancel = context.WithCancel(r.Context())
 	s.all[c] = struct{}{}
 	s.work.Add(1)
 	// A server's limit on reading a request is none on how long a stream lasts.
@@ -54,6 +57,7 @@ func (s *streams) add(w http.ResponseWriter, timeout time.Duration) (*stream, bo
 }
 
 func (s *streams) remove(c *stream) {
+	c.cancel()
 	c.mu.Lock()
 	c.off = true
 	c.mu.Unlock()
@@ -82,6 +86,8 @@ func (l *Log) CloseStreams() {
 		end := time.Now().Add(drainTimeout)
 		for c := range s.all {
 			c.endBy(end)
+			timer := time.AfterFunc(drainTimeout, c.cancel)
+			defer timer.Stop()
 		}
 		close(s.quit)
 	}
@@ -111,20 +117,13 @@ func (c *stream) deadline() {
 	_ = c.rc.SetWriteDeadline(at)
 }
 
-// overdue says that the time of a stream that is to end is up.
-func (c *stream) overdue() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return !c.end.IsZero() && time.Now().After(c.end)
-}
-
 // follow sends all that the reader gives, and a comment when that is nothing.
-// It returns when the client is gone or the reader has ended.
-func (c *stream) follow(ctx context.Context, r *Reader) {
+// It returns when the client is gone, the reader has ended, or its time is up.
+func (c *stream) follow(r *Reader) {
 	idle := time.NewTimer(c.heartbeat)
 	defer idle.Stop()
-	for !c.overdue() {
-		b, err := r.batch(ctx, idle.C)
+	for {
+		b, err := r.batch(c.ctx, idle.C)
 		if errors.Is(err, errTick) {
 			err = c.write([]byte(": heartbeat\n\n"))
 		} else if err == nil {
