@@ -55,7 +55,8 @@ type Agent struct {
 	busy     map[string]*activity
 	backoff  map[string]*trouble
 	explicit map[string]bool
-	since    map[string]time.Time // when a schedule was first seen
+	since    map[string]firstSeen
+	told     map[string]bool // problems that were published
 	observed map[string]Observed
 	broken   map[string]error // parts that make the agent degraded, by name
 	once     bool
@@ -88,6 +89,12 @@ type activity struct {
 	run     string
 }
 
+// firstSeen is when a schedule was first seen: turns before that never were.
+type firstSeen struct {
+	schedule string
+	at       time.Time
+}
+
 // trouble is the backoff of one resource.
 type trouble struct {
 	times  int
@@ -111,7 +118,7 @@ func New(ctx context.Context, c Config) (*Agent, error) {
 		Config: c, kinds: map[string]Kind{}, started: c.Now(), wake: make(chan struct{}, 1),
 		sources: map[string]*sourceState{}, want: map[string]*Resource{}, records: map[string]Record{}, claims: map[string]string{},
 		holds: map[string]Hold{}, busy: map[string]*activity{}, backoff: map[string]*trouble{}, explicit: map[string]bool{},
-		since: map[string]time.Time{}, observed: map[string]Observed{}, broken: map[string]error{},
+		since: map[string]firstSeen{}, told: map[string]bool{}, observed: map[string]Observed{}, broken: map[string]error{},
 	}
 	a.ctx, a.stop = context.WithCancelCause(context.WithoutCancel(ctx))
 	a.halted, a.halt = context.WithCancel(context.Background())

@@ -81,6 +81,8 @@ type Resource struct {
 type Schedule interface {
 	// Next gives the first time after t, or zero when there is none.
 	Next(t time.Time) time.Time
+	// String tells one schedule from another.
+	String() string
 }
 
 // Key names a resource over all kinds: "pipeline/build".

@@ -284,6 +284,14 @@ func (k *Pipelines) final(run *runner.Run) []store.Op {
 	return k.agent.Recorded(PipelineKind, run.Pipeline, lastOf(run), nil)
 }
 
+// part names an engine in the agent's health.
+func part(exec runner.Executor, host string) string {
+	if host == "" {
+		return exec.Name()
+	}
+	return exec.Name() + " at " + host
+}
+
 // aliveFor is how long an engine that answered is believed to be there.
 const aliveFor = time.Second
 
@@ -301,7 +309,7 @@ func (k *Pipelines) ready(ctx context.Context, host string) error {
 		return &Terminal{Err: err}
 	}
 	err = exec.Ping(ctx)
-	k.agent.degrade(exec.Name(), err)
+	k.agent.degrade(part(exec, host), err)
 	if err != nil {
 		return err
 	}

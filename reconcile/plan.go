@@ -171,7 +171,7 @@ func (a *Agent) gone() map[string]bool {
 // scheduleBase is the moment after which a schedule's next turn counts: its
 // last one, or when it was first seen. Missed turns do not pile up.
 func (a *Agent) scheduleBase(key string) time.Time {
-	base := a.since[key]
+	base := a.since[key].at
 	if cron := a.records[key].Cron; cron.After(base) {
 		base = cron
 	}
@@ -211,8 +211,8 @@ func (a *Agent) remerge() {
 	a.problems = problems
 	now := a.Now()
 	for key, r := range a.want {
-		if _, ok := a.since[key]; !ok && r.Schedule != nil {
-			a.since[key] = now
+		if r.Schedule != nil && a.since[key].schedule != r.Schedule.String() {
+			a.since[key] = firstSeen{r.Schedule.String(), now}
 		}
 	}
 	for key := range a.since {

@@ -102,7 +102,7 @@ func (k *Pipelines) list(ctx context.Context, host string) ([]runner.Workload, e
 		return nil, err
 	}
 	list, err := exec.List(ctx, k.AgentID)
-	k.agent.degrade(exec.Name(), err)
+	k.agent.degrade(part(exec, host), err)
 	return list, err
 }
 

@@ -95,10 +95,13 @@ func (a *Agent) looked(ctx context.Context, s *sourceState, snap *sources.Snapsh
 	}
 	a.remerge()
 	ops := a.adoptRecords()
-	subject := s.status.Subject
+	subject, problems := s.status.Subject, a.untold()
+	changes, _ := a.plan()
 	a.mu.Unlock()
-	a.commit(ctx, ops...)
+	_ = a.commit(ctx, ops...)
 	a.tellLook(name, snap, d, subject, was)
+	a.tellProblems(problems)
+	a.tellPlan(name, snap, changes)
 }
 
 func (a *Agent) tellLook(name string, snap *sources.Snapshot, d Desired, subject, was string) {
@@ -113,20 +116,6 @@ func (a *Agent) tellLook(name string, snap *sources.Snapshot, d Desired, subject
 		Type: sse.TypeSourceUpdated, Source: name, Revision: snap.Revision, Message: message,
 		Fields: map[string]any{"resources": len(d.Resources)},
 	})
-	problems := d.Problems
-	for _, r := range d.Resources {
-		problems = append(problems[:len(problems):len(problems)], r.Problems...)
-	}
-	for _, p := range problems {
-		level := sse.Error
-		if p.Severity == "warning" {
-			level = sse.Warning
-		}
-		a.Publish(sse.Event{
-			Type: sse.TypeProblem, Level: level, Source: name, Revision: snap.Revision, Job: p.Job, Message: p.String(),
-			Fields: map[string]any{"file": p.File, "line": p.Line, "column": p.Column, "field": p.Field},
-		})
-	}
 }
 
 // adoptRecords makes the durable claim on every name that is new, and records

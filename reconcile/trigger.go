@@ -8,6 +8,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/abide-agent/abide/internal/problem"
 	"github.com/abide-agent/abide/runner"
@@ -49,10 +50,8 @@ func (k *Pipelines) Trigger(ctx context.Context, body []byte, name, by string) (
 	}
 	run := runner.NewRun(k.ids.next(k.Now()), p, runner.CauseTrigger, k.Now())
 	run.Source, run.By = TriggerSource, by
-	k.book.open(run, func(error) {})
-	if err := k.book.Save(ctx, run); err != nil {
-		k.book.drop(run.ID)
-		return runner.Run{}, fmt.Errorf("the run could not be recorded: %w", err)
+	if err := k.record(ctx, run); err != nil {
+		return runner.Run{}, err
 	}
 	accepted := snapshotRun(run)
 	k.Publish(sse.Event{Type: sse.TypePipelineTrigger, Message: "Pipeline trigger request received", Source: TriggerSource, Run: run.ID, Pipeline: p.Name})
@@ -61,6 +60,22 @@ func (k *Pipelines) Trigger(ctx context.Context, body []byte, name, by string) (
 	}
 	accepted.Text = nil
 	return accepted, nil
+}
+
+// recordTime bounds how long a request waits for a disk that refuses.
+const recordTime = 5 * time.Second
+
+// record makes an accepted run durable. A client that goes away meanwhile
+// changes nothing: what is recorded will be executed, what is not leaves nothing.
+func (k *Pipelines) record(ctx context.Context, run *runner.Run) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTime)
+	defer cancel()
+	k.book.open(run, func(error) {})
+	if err := k.book.Save(ctx, run); err != nil {
+		k.book.drop(run.ID)
+		return fmt.Errorf("the run could not be recorded: %w: %w", ErrUnavailable, err)
+	}
+	return nil
 }
 
 // triggered executes a run when its turn comes. A shutdown before that leaves

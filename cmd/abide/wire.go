@@ -64,6 +64,7 @@ type wireOptions struct {
 	show     func(sse.Event)
 	stateful bool
 	daemon   bool // this process can be asked while it holds the state
+	dry      bool // nothing is written and nobody is told
 }
 
 // wire puts an agent together. It opens the state and the log and reads the
@@ -76,12 +77,15 @@ func wire(ctx context.Context, o wireOptions) (a *parts, err error) {
 		}
 	}()
 	if o.stateful {
-		err = a.openState(ctx, o.daemon)
+		err = a.openState(ctx, o.daemon, o.dry)
 	} else {
 		err = a.openMemory()
 	}
 	if err != nil {
 		return a, err
+	}
+	if o.dry {
+		a.store = frozen{a.store}
 	}
 	sources, err := a.sources(o.stdin)
 	if err != nil {
@@ -93,7 +97,7 @@ func wire(ctx context.Context, o wireOptions) (a *parts, err error) {
 	}
 	a.agent, err = reconcile.New(ctx, reconcile.Config{
 		Sources: sources, Kinds: []reconcile.Kind{a.pipelines}, Store: a.store, Publish: a.publish,
-		Grace: o.settings.Grace, MaxRuns: max(o.settings.MaxJobs, 8), Baseline: o.settings.Baseline,
+		Grace: o.settings.Grace, MaxRuns: o.settings.MaxJobs, Baseline: o.settings.Baseline,
 		MaxPrune: o.settings.MaxPrune, Jitter: rand.Float64,
 	})
 	if err != nil {

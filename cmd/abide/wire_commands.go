@@ -74,7 +74,7 @@ func (a *parts) follow(show func(sse.Event)) (stop func()) {
 // Plan implements [app]. While a daemon holds the state directory it is asked:
 // it alone knows what it is about to do.
 func (w wired) Plan(ctx context.Context, o planOptions) (reconcile.Plan, error) {
-	a, err := wire(ctx, wireOptions{settings: o.Settings, stdin: o.Stdin, warn: o.Warn, stateful: len(o.Settings.Sources) > 0})
+	a, err := wire(ctx, wireOptions{settings: o.Settings, stdin: o.Stdin, warn: o.Warn, stateful: len(o.Settings.Sources) > 0, dry: true})
 	if held, ok := errors.AsType[*store.LockedError](err); ok {
 		c, err := ask(held)
 		if err != nil {

@@ -20,18 +20,14 @@ import (
 
 // openMemory keeps nothing: for `apply -f FILE`. Its containers carry no
 // agent's id; the executor tells by their owner process which are orphans.
-func (a *parts) openMemory() (err error) {
+func (a *parts) openMemory() error {
 	a.store = store.Mem()
 	a.onClose(a.store.Close)
-	if a.log, err = sse.Open(sse.Options{Version: versionText()}); err != nil {
-		return err
-	}
-	a.onClose(a.log.Close)
-	return nil
+	return a.openLog(sse.Options{Version: versionText()})
 }
 
 // openState takes the lock of the state directory and opens what is in it.
-func (a *parts) openState(ctx context.Context, daemon bool) error {
+func (a *parts) openState(ctx context.Context, daemon, dry bool) error {
 	dir, warning, err := a.settings.StateDir()
 	if err != nil {
 		return err
@@ -48,17 +44,28 @@ func (a *parts) openState(ctx context.Context, daemon bool) error {
 	if err := a.openStore(ctx); err != nil {
 		return err
 	}
-	a.log, err = sse.Open(sse.Options{
+	if dry {
+		return a.openLog(sse.Options{Version: versionText()})
+	}
+	return a.openLog(sse.Options{
 		Dir: filepath.Join(dir, "events"), RunDir: a.runDir, Version: versionText(),
 		Retain:  int64(a.settings.Retention.Events) * averageEvent,
 		OnError: func(err error) { a.warn("the event log can't be written: " + err.Error()) },
 	})
-	if err != nil {
-		return err
-	}
-	a.onClose(a.log.Close)
-	return nil
 }
+
+func (a *parts) openLog(o sse.Options) (err error) {
+	if a.log, err = sse.Open(o); err == nil {
+		a.onClose(a.log.Close)
+	}
+	return err
+}
+
+// frozen is a store that takes no writes: what a plan works out stays in its
+// own memory.
+type frozen struct{ store.Store }
+
+func (frozen) Commit(context.Context, ...store.Op) (store.Revision, error) { return 0, nil }
 
 const (
 	// socketFile is where the daemon always listens, beside what it was told.

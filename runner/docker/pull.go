@@ -62,11 +62,8 @@ func follow(body io.ReadCloser, to listener) error {
 		} else if err != nil {
 			return err
 		}
-		switch {
-		case m.Error != nil:
+		if m.Error != nil {
 			return m.Error
-		case m.ErrorMessage != "": //nolint:staticcheck // old engines set nothing else
-			return errors.New(m.ErrorMessage)
 		}
 		to.message(m)
 	}
