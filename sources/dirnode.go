@@ -4,12 +4,12 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -141,7 +141,8 @@ func (n *dirNode) hash() (string, error) {
 func (n *dirNode) sum() (string, error) {
 	h := sha256.New()
 	mode := n.mode()
-	fmt.Fprintf(h, "%v\x00", mode)
+	h.Write(strconv.AppendUint(nil, uint64(n.stamp.mode), 8))
+	h.Write([]byte{0})
 	switch {
 	case mode.IsRegular():
 		content, err := n.scan.digest(n)
@@ -170,7 +171,9 @@ func (n *dirNode) sum() (string, error) {
 			if err != nil {
 				return "", err
 			}
-			fmt.Fprintf(h, "%s\x00%s\n", k.nm, sum)
+			io.WriteString(h, k.nm)
+			h.Write([]byte{0})
+			io.WriteString(h, sum)
 		}
 	}
 	return "sha256:" + hex.EncodeToString(h.Sum(nil)), nil

@@ -54,7 +54,7 @@ func (m *mirror) update(ctx context.Context, open func(repoPaths) (*objectStore,
 		}
 	}
 	count, bytes := m.packs()
-	if count < maxPacks {
+	if count < m.most {
 		if err := m.fetch(ctx, m.dir, bytes, session, adv, wants, haves); err != nil {
 			return plumbing.ZeroHash, err
 		}

@@ -39,12 +39,13 @@ type mirror struct {
 	life  context.Context
 	end   context.CancelFunc
 	swept bool
+	most  int // packs, see maxPacks
 }
 
 // newMirror chooses how the remote repository is spoken to. Another transport
 // (ssh), or another kind of credentials, is added here.
 func newMirror(opt GitOptions, loc Location) (*mirror, error) {
-	m := &mirror{opt: opt, loc: loc, dir: opt.Dir}
+	m := &mirror{opt: opt, loc: loc, dir: opt.Dir, most: maxPacks}
 	if m.opt.MaxBytes <= 0 {
 		m.opt.MaxBytes = defaultMaxBytes
 	}
