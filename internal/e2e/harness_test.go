@@ -162,7 +162,7 @@ func (d *daemon) url(path string) string { return fmt.Sprintf("http://127.0.0.1:
 
 // syncBuffer is safe for the two pipes of one process.
 type syncBuffer struct {
-	mu sync.Mutex
+	mu  sync.Mutex
 	buf bytes.Buffer
 }
 

@@ -58,3 +58,38 @@ func TestStateWithoutAHome(t *testing.T) {
 		t.Errorf("its mode: %v %v", info, err)
 	}
 }
+
+// A directory in a place of everybody is found again by its user, and never
+// taken from somebody else's hands.
+func TestStateInAPlaceOfEverybody(t *testing.T) {
+	t.Parallel()
+	base, uid := t.TempDir(), os.Getuid()
+	first, err := ownBelow(base, uid)
+	if again, err2 := ownBelow(base, uid); err != nil || err2 != nil || first != again {
+		t.Errorf("%q %v, then %q %v", first, err, again, err2)
+	}
+	if info, err := os.Stat(first); err != nil || info.Mode().Perm() != 0o700 {
+		t.Errorf("its mode: %v %v", info, err)
+	}
+	if err := os.Chmod(first, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := ownBelow(base, uid); err == nil {
+		t.Error("one that others may write to was taken")
+	}
+	if err := os.Rename(first, first+"-moved"); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(first+"-moved", 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(first+"-moved", first); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := ownBelow(base, uid); err == nil {
+		t.Error("a link was followed")
+	}
+	if _, err := ownBelow(base, uid+1); err == nil {
+		t.Error("a directory of another user was taken")
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"net/url"
 	"regexp"
@@ -48,8 +49,19 @@ func dial(host string) (*engine, error) {
 
 // unavailable says that the engine can't be reached, and what to do.
 func (g *engine) unavailable(err error) error {
-	return fmt.Errorf("%w at %s: %s; start the engine, or check DOCKER_HOST and docker.host", runner.ErrUnavailable, g.host, message(err))
+	text, hint := ": "+request.ReplaceAllString(message(err), ""), "start the engine, or check DOCKER_HOST and docker.host"
+	switch {
+	case strings.HasPrefix(text, ": Cannot connect to the Docker daemon at "):
+		text = "" // the client's way to say the same again
+	case errors.Is(err, fs.ErrPermission):
+		text = ": permission denied"
+		hint = "make the agent's user a member of the group that owns the socket (often `usermod -aG docker USER`) and start the agent again"
+	}
+	return fmt.Errorf("%w at %s%s; %s", runner.ErrUnavailable, g.host, text, hint)
 }
+
+// request is how net/http introduces an error; the path says nothing to people.
+var request = regexp.MustCompile(`\b[A-Z][a-z]+ "https?://[^"]*": `)
 
 // explain puts an error of the client into a sentence. What happened to the
 // connection wraps runner.ErrUnavailable; what the engine answered stays
