@@ -234,6 +234,24 @@ func BenchmarkResume1000(b *testing.B) {
 	}
 }
 
+// BenchmarkOneRun finds the few events of one run in a log of a million.
+func BenchmarkOneRun(b *testing.B) {
+	o := diskOptions(b.TempDir())
+	o.Retain = 1 << 40
+	l := open(b, o)
+	events := benchSize("ABIDE_BENCH_LOG", 1_000_000)
+	for i := range events {
+		e := benchEvent(i)
+		e.Run = strconv.Itoa(i / 10)
+		l.Publish(e)
+	}
+	for b.Loop() {
+		if got := len(all(b, l, 0, Filter{Run: strconv.Itoa(events / 20)})); got != 10 {
+			b.Fatal(got)
+		}
+	}
+}
+
 // BenchmarkOpen opens a log of a million events.
 func BenchmarkOpen(b *testing.B) {
 	o := diskOptions(b.TempDir())

@@ -25,13 +25,19 @@ type cursor struct {
 	limit   uint64    // the id that the next segment begins with, 0: newest
 	first   uint64    // the id that the present segment begins with
 	seek    bool      // path was not yet looked into
+	filter  *Filter
 	decoder lineDecoder
 	corrupt *atomic.Uint64 // counts lines that are none
 }
 
+// maxSkip is how many events that the filter leaves out are passed over at one
+// go. The next one is given all the same, so that the reader, who filters too,
+// gets to look around.
+const maxSkip = 1024
+
 // segmentCursor walks the transitions with an id from `from` to `to`.
-func segmentCursor(s *segments, from, to uint64, corrupt *atomic.Uint64) (*cursor, error) {
-	c := &cursor{next: from, to: to, chain: s, corrupt: corrupt}
+func segmentCursor(s *segments, from, to uint64, f *Filter, corrupt *atomic.Uint64) (*cursor, error) {
+	c := &cursor{next: from, to: to, chain: s, filter: f, corrupt: corrupt}
 	if !c.enter() {
 		return c, nil
 	}
@@ -39,8 +45,8 @@ func segmentCursor(s *segments, from, to uint64, corrupt *atomic.Uint64) (*curso
 }
 
 // runCursor walks a run's output.
-func runCursor(span runSpan, from, to uint64, corrupt *atomic.Uint64) (*cursor, error) {
-	c := &cursor{path: span.path, next: from, to: to, seek: true, corrupt: corrupt}
+func runCursor(span runSpan, from, to uint64, f *Filter, corrupt *atomic.Uint64) (*cursor, error) {
+	c := &cursor{path: span.path, next: from, to: to, seek: true, filter: f, corrupt: corrupt}
 	return c, c.advance()
 }
 
@@ -57,16 +63,20 @@ func (c *cursor) enter() bool {
 
 // advance reads on to the next event. At the end of what there is, ok is false.
 func (c *cursor) advance() error {
-	for {
+	for skipped := 0; ; {
 		for len(c.lines) > 0 {
 			i := bytes.IndexByte(c.lines, '\n')
 			line := c.lines[:i:i]
 			c.lines = c.lines[i+1:]
-			if id, _, ok := decodeID(line); ok && id < c.next {
-				continue
-			}
 			f, ok := c.decoder.decode(line)
-			if !ok {
+			switch {
+			case ok && f.ID < c.next: // before what is wanted, or damage
+				continue
+			case ok && f.ID <= c.to && skipped < maxSkip && !c.filter.Match(f):
+				c.next = f.ID + 1
+				skipped++
+				continue
+			case !ok || !f.sound():
 				c.corrupt.Add(1)
 				continue
 			}

@@ -68,11 +68,12 @@ func unnumbered(e Event) Frame {
 // line before, since those of the next are mostly the same.
 type lineDecoder struct{ last Frame }
 
-// decode reads one line without its newline. It says no to a line that this
-// package has not written, or that was damaged since. The frame keeps line.
+// decode reads what a filter looks at from one line without its newline. It
+// says no to a line that this package has not written; that the rest of the
+// line is sound is not looked at. The frame keeps line.
 func (d *lineDecoder) decode(line []byte) (Frame, bool) {
 	id, rest, ok := decodeID(line)
-	if !ok || !json.Valid(line) {
+	if !ok {
 		return Frame{}, false
 	}
 	f := Frame{ID: id, data: line}
@@ -86,6 +87,9 @@ func (d *lineDecoder) decode(line []byte) (Frame, bool) {
 	d.last.data = nil
 	return f, true
 }
+
+// sound says whether the whole of a frame from the disk is JSON.
+func (f Frame) sound() bool { return json.Valid(f.data) }
 
 // maxID is more than any log gives out: a larger one is damage. It is also the
 // largest that JavaScript can count with.

@@ -117,7 +117,7 @@ func readTail(f io.ReaderAt, size int64) (tail, error) {
 		for end > 0 {
 			start := bytes.LastIndexByte(buf[:end-1], '\n') + 1
 			if start > 0 || from == 0 {
-				if frame, ok := d.decode(buf[start : end-1]); ok {
+				if frame, ok := d.decode(buf[start : end-1]); ok && frame.sound() {
 					t.last = frame.ID
 					return t, nil
 				}

@@ -17,7 +17,7 @@ var errTick = errors.New("tick")
 
 const (
 	batchBytes = 64 << 10 // about how much one batch holds
-	batchLooks = 4096     // how many events of the disk one batch looks at
+	batchLooks = 512      // how often one batch looks for an event on the disk
 )
 
 // Reader follows the log from one id on: first what exists, from memory or

@@ -17,6 +17,7 @@ type disk struct {
 // was written by then.
 type replay struct {
 	disk    *disk
+	filter  *Filter
 	from    uint64 // the lowest id still to come
 	to      uint64
 	spans   []runSpan // logs not yet opened, in the order of their first id
@@ -27,7 +28,7 @@ type replay struct {
 
 // replay begins one. mainFrom is the id from which transitions are wanted.
 func (d *disk) replay(from, mainFrom, to uint64, f *Filter) (*replay, error) {
-	p := &replay{disk: d, from: from, to: to}
+	p := &replay{disk: d, filter: f, from: from, to: to}
 	if d.runs != nil && f.wantsOutput() {
 		p.spans, p.removed = d.runs.spans(from, to, f.Run)
 	}
@@ -35,7 +36,7 @@ func (d *disk) replay(from, mainFrom, to uint64, f *Filter) (*replay, error) {
 		return p, nil
 	}
 	var err error
-	if p.main, err = segmentCursor(d.main, from, to, &d.corrupt); err != nil {
+	if p.main, err = segmentCursor(d.main, from, to, f, &d.corrupt); err != nil {
 		return nil, err
 	}
 	if p.main.ok {
@@ -103,7 +104,7 @@ func (p *replay) open() error {
 			}
 		}
 		p.spans = p.spans[1:]
-		c, err := runCursor(span, p.from, p.to, &p.disk.corrupt)
+		c, err := runCursor(span, p.from, p.to, p.filter, &p.disk.corrupt)
 		if err != nil {
 			return err
 		}
