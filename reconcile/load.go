@@ -37,6 +37,9 @@ type Desired struct {
 	Problems  problem.List // of no resource
 	Ignored   []string
 	Files     int // that were there at all; 0 means an empty tree
+	// Partial says that something could not be read: what is missing may be
+	// there, and nothing is pruned for its absence.
+	Partial bool
 }
 
 // loader turns snapshots of one source into desired state. It remembers each
@@ -111,11 +114,13 @@ func (l *loader) names(snap *sources.Snapshot, d *Desired) map[string]struct{} {
 	}
 	ignore := l.ignores(tree, d)
 	root, err := fs.ReadDir(tree, ".")
-	if err != nil {
-		d.Problems = append(d.Problems, unreadable(".", err))
-		return out
+	if err != nil { // what could be listed is good all the same
+		d.unreadable(".", err)
 	}
 	d.Files = len(root)
+	if err != nil && d.Files == 0 {
+		d.Files = 1 // it can't be read, which is not the same as empty
+	}
 	for _, e := range root {
 		if !e.IsDir() && !ignore(e.Name(), false) {
 			out[e.Name()] = struct{}{}
@@ -133,7 +138,7 @@ func (l *loader) walk(tree fs.FS, dir string, ignore func(string, bool) bool, ou
 		case errors.Is(err, fs.ErrNotExist):
 			return nil
 		case err != nil:
-			d.Problems = append(d.Problems, unreadable(name, err))
+			d.unreadable(name, err)
 			return nil
 		case ignore(name, e.IsDir()):
 			if e.IsDir() {
@@ -158,7 +163,7 @@ func (l *loader) walk(tree fs.FS, dir string, ignore func(string, bool) bool, ou
 		return nil
 	})
 	if err != nil {
-		d.Problems = append(d.Problems, unreadable(dir, err))
+		d.unreadable(dir, err)
 	}
 }
 
@@ -167,7 +172,7 @@ func (l *loader) ignores(tree fs.FS, d *Desired) func(string, bool) bool {
 	text, err := readBounded(tree, ignoreFile)
 	if err != nil {
 		if !errors.Is(err, fs.ErrNotExist) {
-			d.Problems = append(d.Problems, unreadable(ignoreFile, err))
+			d.unreadable(ignoreFile, err)
 		}
 		return func(string, bool) bool { return false }
 	}
@@ -191,16 +196,13 @@ func (l *loader) read(snap *sources.Snapshot, name string, d *Desired) *cached {
 	if !wanted {
 		return nil
 	}
-	hash := ""
-	if h, ok := snap.Tree.(sources.Hasher); ok {
-		hash, _ = h.Hash(name)
-	}
+	hash := contentHash(snap.Tree, name)
 	if c, ok := l.cache[name]; ok && hash != "" && c.hash == hash {
 		return &c
 	}
 	data, err := readBounded(snap.Tree, name)
 	if err != nil {
-		d.Problems = append(d.Problems, unreadable(name, err))
+		d.unreadable(name, err)
 		return nil
 	}
 	c := &cached{hash: hash, file: File{Path: name, Data: data, Hash: hash, As: l.as}}
@@ -222,6 +224,23 @@ func (l *loader) read(snap *sources.Snapshot, name string, d *Desired) *cached {
 		c.file.Data = nil
 	}
 	return c
+}
+
+// contentHash identifies what a file holds, or gives "" where nothing cheap
+// does: a link's hash is that of its target's name, not of the target.
+func contentHash(tree fs.FS, name string) string {
+	h, ok := tree.(sources.Hasher)
+	if !ok {
+		return ""
+	}
+	if info, err := fs.Lstat(tree, name); err != nil || info.Mode().Type() != 0 {
+		return ""
+	}
+	hash, err := h.Hash(name)
+	if err != nil {
+		return ""
+	}
+	return hash
 }
 
 // resource makes the resource of a claimed file and applies the policy. A
@@ -248,8 +267,14 @@ func (l *loader) resource(snap *sources.Snapshot, c *cached) (r *Resource) {
 	return &loaded
 }
 
-func unreadable(name string, err error) problem.Problem {
-	return problem.Problem{Severity: problem.Error, File: name, Message: "it can't be read: " + err.Error(), Hint: "mend it, or list it in " + ignoreFile}
+// unreadable notes what could not be read. A name that is refused on purpose
+// hides nothing that could be a resource.
+func (d *Desired) unreadable(name string, err error) {
+	var refused *sources.RefusedError
+	d.Partial = d.Partial || !errors.As(err, &refused)
+	d.Problems = append(d.Problems, problem.Problem{
+		Severity: problem.Error, File: name, Message: "it can't be read: " + err.Error(), Hint: "mend it, or list it in " + ignoreFile,
+	})
 }
 
 // readBounded reads a resource file. A longer one is cut just above the bound:

@@ -154,7 +154,7 @@ func (a *Agent) gone() map[string]bool {
 	for key, rec := range a.records {
 		total[rec.Source]++
 		src := a.sources[rec.Source]
-		if a.want[key] == nil && src != nil && src.snap != nil && src.status.Error == "" && src.desired.Files > 0 {
+		if a.want[key] == nil && src != nil && src.snap != nil && src.status.Error == "" && src.desired.Files > 0 && !src.desired.Partial {
 			left[rec.Source] = append(left[rec.Source], key)
 		}
 	}
