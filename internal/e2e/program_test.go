@@ -14,7 +14,10 @@ func program(t *testing.T, cmd *exec.Cmd) *stream {
 	t.Helper()
 	r, w := io.Pipe()
 	cmd.Stdout, cmd.Stderr = w, w
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // a browser is many processes
+	if cmd.SysProcAttr == nil {
+		cmd.SysProcAttr = &syscall.SysProcAttr{}
+	}
+	cmd.SysProcAttr.Setpgid = true // a browser is many processes
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
