@@ -64,6 +64,8 @@ var Rows = []Row{
 		{"sse", "pulling and building tell their progress in the words of the events"},
 	}},
 
+	{Package: "units"},
+
 	{"reconcile", []Arrow{
 		{"internal/failpoint", "each step of the journal has one"},
 		{"internal/problem", "loading gives problems"},
