@@ -100,6 +100,9 @@ func (a *Agent) start(ctx context.Context, lane string, batch []Work) {
 	a.busy[lane] = act
 	a.work.Go(func() {
 		_ = a.commit(ctx, ops...)
+		for i := range batch {
+			batch[i].Applied = a.applied(ctx, batch[i].Change)
+		}
 		a.perform(ctx, batch)
 		a.mu.Lock()
 		delete(a.busy, lane)
@@ -165,6 +168,10 @@ func (a *Agent) ended(ctx context.Context, w Work, o Outcome) {
 		a.forget(ctx, w)
 		return
 	}
+	if o.Rejected != "" {
+		a.reject(ctx, key, o.Rejected)
+		return
+	}
 	if o.Last.Digest != "" {
 		_ = a.commit(ctx, a.Recorded(w.Change.Kind, w.Change.Name, o.Last, w.Resource.Text)...)
 	}
@@ -193,6 +200,17 @@ func (a *Agent) Recorded(kind, name string, last Last, applied []byte) []store.O
 		ops = append(ops, store.Put(keyApplied+key, applied))
 	}
 	return ops
+}
+
+// reject records that a digest was rolled back.
+func (a *Agent) reject(ctx context.Context, key, digest string) {
+	a.mu.Lock()
+	rec := a.records[key]
+	rec.Rejected, rec.Retry = digest, nil
+	a.records[key] = rec
+	a.failed = true
+	a.mu.Unlock()
+	_ = a.commit(ctx, store.Put(keyRecord+key, encode(rec)))
 }
 
 // trouble makes the loop try again later: the wait doubles and is spread.

@@ -47,6 +47,12 @@ type Selector interface {
 	Selects(r *Resource) (bool, string)
 }
 
+// Watcher is a Kind that learns by itself when the world may have changed.
+type Watcher interface {
+	// Watch calls hint until ctx ends; a hint carries no truth.
+	Watch(ctx context.Context, hint func()) error
+}
+
 // Observed maps the names of a kind's resources to the digest of what is there.
 type Observed map[string]string
 
@@ -96,6 +102,7 @@ type Work struct {
 	Change   Change
 	Resource *Resource // nil for a removal
 	Record   Record
+	Applied  []byte // the content that was last applied; nil: never, or unknown
 	Cause    string // a runner.Cause
 	By       string
 }
@@ -106,6 +113,9 @@ type Work struct {
 type Outcome struct {
 	Last Last
 	Err  error
+	// Rejected says that the change was tried and rolled back: what was applied
+	// before is in force again, and the digest is not tried until it changes.
+	Rejected string
 }
 
 // Terminal is an error that a human must mend: it is not retried until the

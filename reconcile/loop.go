@@ -24,6 +24,11 @@ func (a *Agent) Run(ctx context.Context) error {
 		watchers.Go(func() { a.watch(ctx, s) })
 		s.kick <- struct{}{}
 	}
+	for _, k := range a.kinds {
+		if w, ok := k.(Watcher); ok {
+			watchers.Go(func() { a.degrade(k.Name(), w.Watch(ctx, a.hint)) })
+		}
+	}
 	a.follow(ctx)
 	watchers.Wait()
 	a.drain(a.Grace)

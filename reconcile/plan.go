@@ -41,11 +41,16 @@ func (a *Agent) describe(ctx context.Context, c *Change, r *Resource) {
 	if kind == nil || c.Operation == OpNone {
 		return
 	}
-	var applied []byte
-	if e, err := a.Store.Get(ctx, keyApplied+c.Kind+"/"+c.Name); err == nil {
-		applied = e.Value
+	kind.Describe(c, r, a.applied(ctx, *c))
+}
+
+// applied gives the content of a resource that was last applied, or nil.
+func (a *Agent) applied(ctx context.Context, c Change) []byte {
+	e, err := a.Store.Get(ctx, keyApplied+c.Kind+"/"+c.Name)
+	if err != nil {
+		return nil
 	}
-	kind.Describe(c, r, applied)
+	return e.Value
 }
 
 // plan decides on every resource that is wanted or recorded, sorted by kind
@@ -154,13 +159,13 @@ func (a *Agent) gone() map[string]bool {
 	for key, rec := range a.records {
 		total[rec.Source]++
 		src := a.sources[rec.Source]
-		if a.want[key] == nil && src != nil && src.snap != nil && src.status.Error == "" && src.desired.Files > 0 && !src.desired.Partial {
+		if a.want[key] == nil && src != nil && src.snap != nil && src.status.Error == "" && (src.desired.Files > 0 || src.snap.Exact) && !src.desired.Partial {
 			left[rec.Source] = append(left[rec.Source], key)
 		}
 	}
 	out := map[string]bool{}
 	for source, keys := range left {
-		many := total[source] >= pruneFloor && len(keys)*2 > total[source] && len(keys) > a.MaxPrune
+		many := total[source] >= pruneFloor && len(keys)*2 > total[source] && len(keys) > a.MaxPrune && !a.sources[source].snap.Exact
 		for _, key := range keys {
 			out[key] = many
 		}

@@ -63,7 +63,7 @@ func (a *Agent) look(ctx context.Context, s *sourceState) {
 
 // looked takes the result of a look into the agent's state and tells about it.
 func (a *Agent) looked(ctx context.Context, s *sourceState, snap *sources.Snapshot, d Desired, err error) {
-	if err == nil && d.Files == 0 {
+	if err == nil && d.Files == 0 && !snap.Exact {
 		err = sources.ErrEmpty
 	}
 	a.mu.Lock()

@@ -76,10 +76,10 @@ func due(s Situation) (Operation, string) {
 		return OpRun, "changed since " + short(last.Revision)
 	case last.Result == Interrupted:
 		return OpRun, "run " + last.Run + " was interrupted; it runs once more"
-	case s.Observed != "" && s.Observed != s.Want:
-		return OpRun, "what is there differs from what is wanted"
 	case last.Result == Failed:
 		return OpNone, fmt.Sprintf("failed: %s; change it, or use `abide retry`", orUnknown(last.Reason))
+	case s.Observed != "" && s.Observed != s.Want:
+		return OpRun, "what is there differs from what is wanted"
 	}
 	return OpNone, "up to date (" + string(last.Result) + ")"
 }

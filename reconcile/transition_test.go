@@ -27,6 +27,7 @@ func TestTransitionTable(t *testing.T) {
 		{"a revert runs again: last counts, not ever seen", Situation{Want: "a", Record: Record{Last: last("b", Succeeded)}}, OpRun, "changed"},
 		{"want equals last", Situation{Want: "a", Record: Record{Last: last("a", Succeeded)}}, OpNone, "up to date"},
 		{"observed differs", Situation{Want: "a", Observed: "x", Record: Record{Last: last("a", Succeeded)}}, OpRun, "differs"},
+		{"failed is final, whatever is observed", Situation{Want: "a", Observed: "x", Record: Record{Last: last("a", Failed)}}, OpNone, "abide retry"},
 		{"failed is final", Situation{Want: "a", Record: Record{Last: last("a", Failed)}}, OpNone, "abide retry"},
 		{"cancelled is final", Situation{Want: "a", Record: Record{Last: last("a", Cancelled)}}, OpNone, "cancelled"},
 		{"skipped is final", Situation{Want: "a", Record: Record{Last: last("a", Skipped)}}, OpNone, "skipped"},

@@ -28,6 +28,9 @@ type Snapshot struct {
 	// fs.ReadDirFS, fs.StatFS and fs.ReadLinkFS, and Hasher. It stays readable
 	// as long as the source is open, also after newer snapshots were taken.
 	Tree fs.FS
+	// Exact says that absence is intent even where nothing at all is left: a
+	// registry knows what was deleted, an empty directory may be an unmounted disk.
+	Exact bool
 	// Only is the one file of Tree that holds desired state, when the source was
 	// pointed at a file; Tree is then the directory it stands in. Else empty.
 	Only string
