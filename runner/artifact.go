@@ -10,6 +10,8 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
+
+	"github.com/abide-agent/abide/sse"
 )
 
 // Bounds of an artifact: a job that fills the host's disk is a failed job.
@@ -37,7 +39,9 @@ func (x *execution) artifact(ctx context.Context, i int, exec Executor, res Resu
 	if err := Unpack(r, dir); err != nil {
 		return fmt.Errorf("artifactPath %s could not be stored: %w", job.ArtifactPath, err)
 	}
-	x.change(i, func(j *JobRun) { j.Artifact = filepath.Join(dir, path.Base(job.ArtifactPath)) })
+	kept := filepath.Join(dir, path.Base(job.ArtifactPath))
+	x.change(i, func(j *JobRun) { j.Artifact = kept })
+	x.narrate(job.Name, sse.Info, fmt.Sprintf("Artifact %s is kept as %s", job.ArtifactPath, kept))
 	return nil
 }
 

@@ -106,9 +106,9 @@ func TestTriggerRefuses(t *testing.T) {
 		bomb += fmt.Sprintf("a%d: &a%d [%s]\n", i+1, i+1, strings.TrimSuffix(strings.Repeat(fmt.Sprintf("*a%d, ", i), 10), ", "))
 	}
 	for _, c := range []struct {
-		name, body     string
-		message        string // a part of it
-		job, field     string
+		name, body string
+		message    string // a part of it
+		job, field string
 		problems   int
 	}{
 		{
