@@ -188,13 +188,12 @@ func (a *Agent) Recorded(kind, name string, last Last, applied []byte) []store.O
 	if !known && a.want[key] == nil && len(applied) == 0 {
 		return nil // it left while it ran
 	}
-	if last.Run != "" && rec.Last != nil && rec.Last.Run == last.Run {
-		return []store.Op{store.Put(keyRecord+key, encode(rec))}
+	if again := last.Run != "" && rec.Last != nil && rec.Last.Run == last.Run; !again {
+		rec.Kind, rec.Name = kind, name
+		rec = rec.Ended(last)
+		a.records[key] = rec
+		a.failed = a.failed || rec.Last.Result == Failed || rec.Last.Result == Cancelled || rec.Last.Result == Interrupted
 	}
-	rec.Kind, rec.Name = kind, name
-	rec = rec.Ended(last)
-	a.records[key] = rec
-	a.failed = a.failed || rec.Last.Result == Failed || rec.Last.Result == Cancelled || rec.Last.Result == Interrupted
 	ops := []store.Op{store.Put(keyRecord+key, encode(rec))}
 	if len(applied) > 0 {
 		ops = append(ops, store.Put(keyApplied+key, applied))

@@ -27,7 +27,17 @@ func TestACommitRunsWhatChanged(t *testing.T) {
 		settle()
 		expectRan(t, w) // the same content again
 		files["b.yml"] = pipeline("b", "false")
+		if err := l.Suspend(t.Context(), "r", "to look at the plan", "me"); err != nil {
+			t.Fatal(err)
+		}
 		r.set(files)
+		settle()
+		if p, _ := l.Plan(t.Context()); !strings.Contains(p.Changes[1].Diff, `-  script: ["true"]`) || !strings.Contains(p.Changes[1].Diff, `+  script: ["false"]`) {
+			t.Errorf("the plan's diff is %q", p.Changes[1].Diff)
+		}
+		if err := l.Resume(t.Context(), "r", "me"); err != nil {
+			t.Fatal(err)
+		}
 		settle()
 		expectRan(t, w, "b")
 		files["b.yml"] = pipeline("b", "true") // git revert
