@@ -29,6 +29,10 @@ type sample struct {
 	after func(t *testing.T, dir string)
 }
 
+// ownJob names a job that no other run of these tests has: its image is called
+// after it.
+var ownJob = fmt.Sprintf("abide-e2e-%d", os.Getpid())
+
 var samples = []sample{
 	{
 		name: "environment variables, with time",
@@ -75,8 +79,8 @@ solo: {image: IMAGE, soloExecution: true, workDir: /work, script: [touch mark, c
 			"src/main.py": "print()\n", "src/debug.log": "x\n", "node_modules/big": "x\n",
 		},
 		yaml: `
-workflow: [abide-e2e-built]
-abide-e2e-built:
+workflow: [JOB]
+JOB:
   dockerfile: ./docker/Dockerfile.job
   copyFiles: true
   copyIgnore: ['^node_modules/', '\.log$']
@@ -85,7 +89,8 @@ abide-e2e-built:
 		says:  []string{`\] built yes`, `\] from the context`, `\] main.py`, `\] root`},
 		never: []string{`debug.log`, `\] node_modules`},
 		after: func(t *testing.T, _ string) {
-			docker(t, "rmi", "abide-e2e-built-custom:latest")
+			// Under pin's name and under one that holds its content's digest.
+			docker(t, "rmi", ownJob+"-custom:latest", docker(t, "images", "--format", "{{.Repository}}:{{.Tag}}", "abide/pipeline-"+ownJob))
 		},
 	},
 	{
@@ -172,7 +177,7 @@ func TestSamples(t *testing.T) {
 		t.Run(s.name, func(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()
-			fill := strings.NewReplacer("{IMAGE: IMAGE", "{IMAGE: "+image, "IMAGE", image, "LATER", fmt.Sprint(time.Now().Unix()+2)).Replace
+			fill := strings.NewReplacer("{IMAGE: IMAGE", "{IMAGE: "+image, "IMAGE", image, "JOB", ownJob, "LATER", fmt.Sprint(time.Now().Unix()+2)).Replace
 			for name, text := range s.files {
 				write(t, filepath.Join(dir, name), fill(text))
 			}

@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/distribution/reference"
@@ -38,7 +39,7 @@ func (e *Executor) build(ctx context.Context, eng *engine, spec runner.Spec, obs
 		return picture{}, err
 	}
 	defer unlock()
-	if img, ok, err := eng.built(ctx, bc.digest); err != nil || ok {
+	if img, ok, err := eng.built(ctx, bc.digest, tags); err != nil || ok {
 		if ok {
 			obs.Narrate(sse.Info, fmt.Sprintf("Image %s is up to date with %s", img.name, spec.Job.Dockerfile))
 		}
@@ -52,20 +53,23 @@ func (e *Executor) build(ctx context.Context, eng *engine, spec runner.Spec, obs
 	return img, eng.explain(err, fmt.Sprintf("the image that %s gave can't be used", spec.Job.Dockerfile))
 }
 
-// built looks for an image that was built from a context with this digest.
-func (g *engine) built(ctx context.Context, digest string) (picture, bool, error) {
+// built looks for an image that was built from a context with this digest, and
+// gives it the names that a build would have given it.
+func (g *engine) built(ctx context.Context, digest string, tags []string) (picture, bool, error) {
 	found, err := g.api.ImageList(ctx, image.ListOptions{Filters: filters.NewArgs(filters.Arg("label", LabelContext+"="+digest))})
 	if err != nil {
 		return picture{}, false, g.explain(err, "the engine could not list its images")
 	}
 	for _, f := range found {
-		name := f.ID
-		for _, tag := range f.RepoTags {
-			if strings.HasPrefix(tag, buildRepository) {
-				name = tag
+		for _, tag := range tags {
+			if slices.Contains(f.RepoTags, tag) {
+				continue
+			}
+			if err := g.api.ImageTag(ctx, f.ID, tag); err != nil {
+				return picture{}, false, g.explain(err, "the engine could not name the built image "+tag)
 			}
 		}
-		if img, err := g.look(ctx, name); err == nil {
+		if img, err := g.look(ctx, tags[0]); err == nil {
 			return img, true, nil
 		}
 	}
