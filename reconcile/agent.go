@@ -44,24 +44,26 @@ type Agent struct {
 	started time.Time
 	wake    chan struct{} // capacity 1: look again
 
-	mu       sync.Mutex
-	order    []string
-	sources  map[string]*sourceState
-	want     map[string]*Resource
-	problems problem.List
-	records  map[string]Record
-	claims   map[string]string
-	holds    map[string]Hold // by source, "" for the agent
-	busy     map[string]*activity
-	backoff  map[string]*trouble
-	explicit map[string]bool
-	since    map[string]firstSeen
-	told     map[string]bool // problems that were published
-	observed map[string]Observed
-	broken   map[string]error // parts that make the agent degraded, by name
-	once     bool
-	failed   bool // something failed in this life
-	stopping bool
+	mu        sync.Mutex
+	order     []string
+	sources   map[string]*sourceState
+	want      map[string]*Resource
+	problems  problem.List
+	records   map[string]Record
+	claims    map[string]string
+	holds     map[string]Hold // by source, "" for the agent
+	marks     map[string]mark // by source
+	busy      map[string]*activity
+	backoff   map[string]*trouble
+	explicit  map[string]bool
+	since     map[string]firstSeen
+	told      map[string]bool // problems that were published
+	observed  map[string]Observed
+	broken    map[string]error // parts that make the agent degraded, by name
+	once      bool
+	following bool // the loop runs and looks at the sources by itself
+	failed    bool // something failed in this life
+	stopping  bool
 
 	work sync.WaitGroup
 	ctx  context.Context // of all work; its cause says why work has to end
@@ -77,6 +79,7 @@ type sourceState struct {
 	config  SourceConfig
 	load    *loader
 	kick    chan struct{} // capacity 1: take a snapshot
+	turn    chan struct{} // capacity 1: held by the one look that is under way
 	snap    *sources.Snapshot
 	desired Desired
 	looked  bool // at least one look is over
@@ -117,7 +120,7 @@ func New(ctx context.Context, c Config) (*Agent, error) {
 	a := &Agent{
 		Config: c, kinds: map[string]Kind{}, started: c.Now(), wake: make(chan struct{}, 1),
 		sources: map[string]*sourceState{}, want: map[string]*Resource{}, records: map[string]Record{}, claims: map[string]string{},
-		holds: map[string]Hold{}, busy: map[string]*activity{}, backoff: map[string]*trouble{}, explicit: map[string]bool{},
+		holds: map[string]Hold{}, marks: map[string]mark{}, busy: map[string]*activity{}, backoff: map[string]*trouble{}, explicit: map[string]bool{},
 		since: map[string]firstSeen{}, told: map[string]bool{}, observed: map[string]Observed{}, broken: map[string]error{},
 	}
 	a.ctx, a.stop = context.WithCancelCause(context.WithoutCancel(ctx))
@@ -129,7 +132,7 @@ func New(ctx context.Context, c Config) (*Agent, error) {
 		name := s.Source.Name()
 		a.order = append(a.order, name)
 		a.sources[name] = &sourceState{
-			config: s, kick: make(chan struct{}, 1), load: &loader{kinds: c.Kinds, policy: s.Policy, as: s.As},
+			config: s, kick: make(chan struct{}, 1), turn: make(chan struct{}, 1), load: &loader{kinds: c.Kinds, policy: s.Policy, as: s.As},
 			status: SourceStatus{Name: name, Location: s.Source.Location(), Type: s.Type},
 		}
 	}
@@ -149,6 +152,7 @@ const (
 	keyApplied = "applied/"
 	keyHold    = "hold/"
 	keyClaim   = "claim/"
+	keySource  = "source/"
 )
 
 // NotRebuildable are the prefixes that the store copies to its backup.
@@ -158,6 +162,7 @@ func (a *Agent) restore(ctx context.Context) error {
 	return errors.Join(
 		each(ctx, a.Store, keyRecord, func(_ string, r Record) { a.records[r.Kind+"/"+r.Name] = r }),
 		each(ctx, a.Store, keyHold, func(_ string, h Hold) { a.holds[h.Source] = h }),
+		each(ctx, a.Store, keySource, func(name string, m mark) { a.marks[name] = m }),
 		each(ctx, a.Store, keyClaim, func(key, source string) { a.claims[key] = source }),
 	)
 }

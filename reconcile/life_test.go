@@ -11,7 +11,6 @@ import (
 
 	"github.com/abide-agent/abide/internal/store"
 	"github.com/abide-agent/abide/runner"
-	"github.com/abide-agent/abide/sources"
 	"github.com/abide-agent/abide/sse"
 )
 
@@ -201,30 +200,4 @@ func TestProblemsAreToldOnce(t *testing.T) {
 		}
 		l.end()
 	})
-}
-
-// lockedFS refuses one of its files.
-type lockedFS struct {
-	fstest.MapFS
-	locked string
-}
-
-func (l lockedFS) Open(name string) (fs.File, error) {
-	if name == l.locked {
-		return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrPermission}
-	}
-	return l.MapFS.Open(name)
-}
-
-// TestAFileThatCantBeReadPrunesNothing: what can't be read may still be there.
-func TestAFileThatCantBeReadPrunesNothing(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	l := w.wake()
-	load := &loader{kinds: []Kind{l.Pipelines}}
-	tree := fstest.MapFS{"a.yaml": {Data: []byte(pipeline("a", "true"))}, "b.yaml": {Data: []byte(pipeline("b", "true"))}}
-	d := load.load(&sources.Snapshot{Source: "r", Tree: lockedFS{tree, "a.yaml"}})
-	if !d.Partial || len(d.Resources) != 1 || d.Problems.Err() == nil {
-		t.Errorf("%+v", d)
-	}
 }

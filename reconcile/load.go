@@ -37,9 +37,16 @@ type Desired struct {
 	Problems  problem.List // of no resource
 	Ignored   []string
 	Files     int // that were there at all; 0 means an empty tree
-	// Partial says that something could not be read: what is missing may be
-	// there, and nothing is pruned for its absence.
-	Partial bool
+	// Unread are the files and directories that could not be read: what is
+	// missing below them may be there, and is not pruned for its absence.
+	Unread []string
+}
+
+// hides says whether a file may be there although nothing was read of it.
+func (d *Desired) hides(file string) bool {
+	return slices.ContainsFunc(d.Unread, func(name string) bool {
+		return name == "." || name == file || strings.HasPrefix(file, name+"/")
+	})
 }
 
 // loader turns snapshots of one source into desired state. It remembers each
@@ -49,9 +56,8 @@ type loader struct {
 	policy Policy
 	as     string // what the resource of a file source is called
 
-	looking sync.Mutex // one look at a time
-	mu      sync.Mutex
-	cache   map[string]cached
+	mu    sync.Mutex
+	cache map[string]cached
 }
 
 type cached struct {
@@ -62,14 +68,19 @@ type cached struct {
 	parsed  any // what the kind keeps of it
 }
 
-// load reads a snapshot. One bad file is that file's problem only.
-func (l *loader) load(snap *sources.Snapshot) Desired {
+// load reads a snapshot. One bad file is that file's problem only; an error
+// means that nobody can say what the snapshot asks for.
+func (l *loader) load(snap *sources.Snapshot) (Desired, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	d := Desired{}
 	next := map[string]cached{}
 	seen := map[string]string{}
-	for _, name := range slices.Sorted(maps.Keys(l.names(snap, &d))) {
+	names, err := l.names(snap, &d)
+	if err != nil {
+		return d, err
+	}
+	for _, name := range slices.Sorted(maps.Keys(names)) {
 		c := l.read(snap, name, &d)
 		if c == nil {
 			continue
@@ -101,26 +112,29 @@ func (l *loader) load(snap *sources.Snapshot) Desired {
 		d.Resources = append(d.Resources, r)
 	}
 	l.cache = next
-	return d
+	return d, nil
 }
 
 // names gives the files to look at.
-func (l *loader) names(snap *sources.Snapshot, d *Desired) map[string]struct{} {
+func (l *loader) names(snap *sources.Snapshot, d *Desired) (map[string]struct{}, error) {
 	out, tree := map[string]struct{}{}, snap.Tree
 	if snap.Only != "" {
 		d.Files = 1
 		out[snap.Only] = struct{}{}
-		return out
+		return out, nil
 	}
-	ignore := l.ignores(tree, d)
+	ignore, err := l.ignores(tree)
+	if err != nil {
+		return nil, err
+	}
 	root, err := fs.ReadDir(tree, ".")
+	if err != nil && len(root) == 0 {
+		return nil, err
+	}
 	if err != nil { // what could be listed is good all the same
 		d.unreadable(".", err)
 	}
 	d.Files = len(root)
-	if err != nil && d.Files == 0 {
-		d.Files = 1 // it can't be read, which is not the same as empty
-	}
 	for _, e := range root {
 		if !e.IsDir() && !ignore(e.Name(), false) {
 			out[e.Name()] = struct{}{}
@@ -129,7 +143,7 @@ func (l *loader) names(snap *sources.Snapshot, d *Desired) map[string]struct{} {
 	for _, dir := range folders {
 		l.walk(tree, dir, ignore, out, d)
 	}
-	return out
+	return out, nil
 }
 
 func (l *loader) walk(tree fs.FS, dir string, ignore func(string, bool) bool, out map[string]struct{}, d *Desired) {
@@ -146,16 +160,10 @@ func (l *loader) walk(tree fs.FS, dir string, ignore func(string, bool) bool, ou
 			}
 			return nil
 		case e.IsDir() && strings.Count(name, "/") >= maxDepth:
-			d.Problems = append(d.Problems, problem.Problem{
-				Severity: problem.Error, File: name,
-				Message: fmt.Sprintf("directories are nested more than %d deep", maxDepth), Hint: "flatten them",
-			})
+			d.beyond(name, fmt.Sprintf("directories are nested more than %d deep", maxDepth), "flatten them")
 			return fs.SkipDir
 		case len(out) >= maxFiles:
-			d.Problems = append(d.Problems, problem.Problem{
-				Severity: problem.Error, File: dir,
-				Message: fmt.Sprintf("there are more than %d files; the rest is not read", maxFiles), Hint: "use " + ignoreFile + " or the source's path",
-			})
+			d.beyond(dir, fmt.Sprintf("there are more than %d files; the rest is not read", maxFiles), "use "+ignoreFile+" or the source's path")
 			return fs.SkipAll
 		case !e.IsDir():
 			out[name] = struct{}{}
@@ -167,14 +175,18 @@ func (l *loader) walk(tree fs.FS, dir string, ignore func(string, bool) bool, ou
 	}
 }
 
-// ignores reads .abideignore, whose syntax is gitignore's.
-func (l *loader) ignores(tree fs.FS, d *Desired) func(string, bool) bool {
+// ignores reads .abideignore, whose syntax is gitignore's. Where it is there
+// and can't be read, what must not run can't be told from what must.
+func (l *loader) ignores(tree fs.FS) (func(string, bool) bool, error) {
 	text, err := readBounded(tree, ignoreFile)
+	if errors.Is(err, fs.ErrNotExist) {
+		return func(string, bool) bool { return false }, nil
+	}
+	if err == nil && len(text) > MaxFileBytes {
+		err = fmt.Errorf("it is longer than %d bytes", MaxFileBytes)
+	}
 	if err != nil {
-		if !errors.Is(err, fs.ErrNotExist) {
-			d.unreadable(ignoreFile, err)
-		}
-		return func(string, bool) bool { return false }
+		return nil, fmt.Errorf("its %s can't be read: %w; mend it, or remove it", ignoreFile, err)
 	}
 	var patterns []gitignore.Pattern
 	for line := range strings.Lines(string(text)) {
@@ -184,7 +196,7 @@ func (l *loader) ignores(tree fs.FS, d *Desired) func(string, bool) bool {
 		}
 	}
 	m := gitignore.NewMatcher(patterns)
-	return func(name string, dir bool) bool { return m.Match(strings.Split(name, "/"), dir) }
+	return func(name string, dir bool) bool { return m.Match(strings.Split(name, "/"), dir) }, nil
 }
 
 // read gives what is known of one file, from the cache where its hash allows.
@@ -271,10 +283,18 @@ func (l *loader) resource(snap *sources.Snapshot, c *cached) (r *Resource) {
 // hides nothing that could be a resource.
 func (d *Desired) unreadable(name string, err error) {
 	var refused *sources.RefusedError
-	d.Partial = d.Partial || !errors.As(err, &refused)
+	if !errors.As(err, &refused) {
+		d.Unread = append(d.Unread, name)
+	}
 	d.Problems = append(d.Problems, problem.Problem{
 		Severity: problem.Error, File: name, Message: "it can't be read: " + err.Error(), Hint: "mend it, or list it in " + ignoreFile,
 	})
+}
+
+// beyond notes what was not read because it exceeds a bound.
+func (d *Desired) beyond(name, message, hint string) {
+	d.Unread = append(d.Unread, name)
+	d.Problems = append(d.Problems, problem.Problem{Severity: problem.Error, File: name, Message: message, Hint: hint})
 }
 
 // readBounded reads a resource file. A longer one is cut just above the bound:

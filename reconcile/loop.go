@@ -18,6 +18,9 @@ const sweep = time.Minute
 // interrupted, and returns.
 func (a *Agent) Run(ctx context.Context) error {
 	defer a.stop(nil)
+	a.mu.Lock()
+	a.following = true
+	a.mu.Unlock()
 	var watchers sync.WaitGroup
 	for _, name := range a.order {
 		s := a.sources[name]
@@ -77,17 +80,24 @@ func (a *Agent) drain(grace time.Duration) {
 
 // Once looks at every source one time, applies what there is to do, and says
 // whether all went well: every source was read, nothing is broken, nothing
-// failed, nothing waits. Schedules don't come due. When ctx ends, what runs is
-// ended at once.
+// failed, nothing waits. Schedules don't come due. What the other sources ask
+// for is not kept waiting by one that doesn't answer. When ctx ends, what runs
+// is ended at once.
 func (a *Agent) Once(ctx context.Context) (bool, error) {
 	a.mu.Lock()
 	a.once = true
 	a.mu.Unlock()
 	defer a.stop(nil)
-	a.refreshAll(ctx)
+	looks := a.lookAll(ctx)
+	defer func() { <-looks }()
+	if !wait(ctx, looks, patience) {
+		a.drain(0)
+		return false, context.Cause(ctx)
+	}
 	for {
+		over := closed(looks)
 		_, pending := a.step(a.ctx)
-		if pending == 0 && a.idle() {
+		if over && pending == 0 && a.idle() {
 			break
 		}
 		select {
@@ -100,6 +110,28 @@ func (a *Agent) Once(ctx context.Context) (bool, error) {
 	a.drain(a.Grace)
 	a.tellRest()
 	return a.allWell(), nil
+}
+
+// wait waits for done for at most a time. It gives false when ctx ended.
+func wait(ctx context.Context, done <-chan struct{}, most time.Duration) bool {
+	timer := time.NewTimer(most)
+	defer timer.Stop()
+	select {
+	case <-done:
+	case <-timer.C:
+	case <-ctx.Done():
+		return false
+	}
+	return true
+}
+
+func closed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
 }
 
 // tellRest says what was left undone, and why: nothing else would.

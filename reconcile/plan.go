@@ -3,6 +3,7 @@ package reconcile
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -15,9 +16,10 @@ import (
 const pruneFloor = 5
 
 // Plan looks at all sources and gives what apply would do now. A source that
-// can't be read shows its error; its last good desired state stays in force.
+// can't be read shows its error; its last good desired state stays in force. So
+// does that of a source that does not answer a running agent in time.
 func (a *Agent) Plan(ctx context.Context) (Plan, error) {
-	a.refreshAll(ctx)
+	late := a.refresh(ctx)
 	if err := a.observe(ctx); err != nil {
 		return Plan{}, err
 	}
@@ -25,7 +27,11 @@ func (a *Agent) Plan(ctx context.Context) (Plan, error) {
 	changes, works := a.plan()
 	p := Plan{Created: a.Now(), Changes: changes, Problems: slices.Clone(a.problems), Holds: a.holdList()}
 	for _, name := range a.order {
-		p.Sources = append(p.Sources, a.sourceStatus(name))
+		st := a.sourceStatus(name)
+		if slices.Contains(late, name) && st.Error == "" {
+			st.Error = fmt.Sprintf("it did not answer within %s; the plan shows its last good state", patience)
+		}
+		p.Sources = append(p.Sources, st)
 		p.Ignored = append(p.Ignored, a.sources[name].desired.Ignored...)
 	}
 	a.mu.Unlock()
@@ -59,8 +65,10 @@ func (a *Agent) plan() ([]Change, map[string]Work) {
 	now := a.Now()
 	gone := a.gone()
 	keys := slices.Collect(maps.Keys(a.want))
-	for key := range gone {
-		keys = append(keys, key)
+	for key, rec := range a.records {
+		if _, left := gone[key]; a.want[key] == nil && (left || a.sources[rec.Source] != nil) {
+			keys = append(keys, key)
+		}
 	}
 	changes := make([]Change, 0, len(keys))
 	works := make(map[string]Work, len(keys))
@@ -89,8 +97,8 @@ func (a *Agent) decide(key string, gone map[string]bool, now time.Time) Work {
 			s.Due = !next.IsZero() && !next.After(now)
 			c.Next = upcoming(r.Schedule, now)
 		}
-	} else {
-		s.Gone, s.Guarded = true, gone[key]
+	} else if s.Guarded, s.Gone = gone[key]; !s.Gone {
+		s.Unread, c.Problems = a.unread(rec)
 	}
 	s.Hold = a.holdOf(c.Source)
 	if act := a.busy[a.lane(c)]; act != nil {
@@ -159,7 +167,8 @@ func (a *Agent) gone() map[string]bool {
 	for key, rec := range a.records {
 		total[rec.Source]++
 		src := a.sources[rec.Source]
-		if a.want[key] == nil && src != nil && src.snap != nil && src.status.Error == "" && (src.desired.Files > 0 || src.snap.Exact) && !src.desired.Partial {
+		read := src != nil && src.snap != nil && src.status.Error == ""
+		if a.want[key] == nil && read && (src.desired.Files > 0 || src.snap.Exact) && !src.desired.hides(rec.File) {
 			left[rec.Source] = append(left[rec.Source], key)
 		}
 	}
@@ -171,6 +180,25 @@ func (a *Agent) gone() map[string]bool {
 		}
 	}
 	return out
+}
+
+// unread says why nothing is known of a recorded resource whose source is
+// there: its source or its file could not be read. The caller holds mu.
+func (a *Agent) unread(rec Record) (string, problem.List) {
+	src := a.sources[rec.Source]
+	switch {
+	case src.status.Error != "":
+		return "its source can't be read", nil
+	case src.snap == nil:
+		return "its source was not read yet", nil
+	}
+	var faults problem.List
+	for _, p := range src.desired.Problems {
+		if p.File == rec.File {
+			faults = append(faults, p)
+		}
+	}
+	return "its file can't be read", faults
 }
 
 // scheduleBase is the moment after which a schedule's next turn counts: its

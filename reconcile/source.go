@@ -41,11 +41,16 @@ func (a *Agent) watch(ctx context.Context, s *sourceState) {
 
 // look takes a snapshot and loads it, unless its content is the one in force.
 func (a *Agent) look(ctx context.Context, s *sourceState) {
-	s.load.looking.Lock()
-	defer s.load.looking.Unlock()
+	select {
+	case s.turn <- struct{}{}:
+		defer func() { <-s.turn }()
+	case <-ctx.Done():
+		return
+	}
 	snap, err := s.config.Source.Snapshot(ctx)
 	if err != nil {
 		if ctx.Err() == nil {
+			a.lastGood(ctx, s)
 			a.looked(ctx, s, nil, Desired{}, err)
 		}
 		return
@@ -57,8 +62,62 @@ func (a *Agent) look(ctx context.Context, s *sourceState) {
 	}
 	a.mu.Unlock()
 	if !same {
-		a.looked(ctx, s, snap, s.load.load(snap), nil)
+		d, err := s.load.load(snap)
+		a.looked(ctx, s, snap, d, err)
 	}
+}
+
+// lastGood puts in force what a source that can't be read held when an earlier
+// life of the agent read it last, where it keeps its history on this machine:
+// the schedules of a remote repository come due also while its server is away.
+func (a *Agent) lastGood(ctx context.Context, s *sourceState) {
+	a.mu.Lock()
+	mark := a.marks[s.status.Name]
+	known := s.snap != nil || s.config.Explicit || mark.Revision == "" || mark.Location != s.status.Location
+	a.mu.Unlock()
+	if known {
+		return
+	}
+	snap, err := s.config.Source.At(ctx, mark.Revision)
+	if err != nil {
+		return // the error of the look itself says what is wrong
+	}
+	d, err := s.load.load(snap)
+	if err != nil || d.Files == 0 {
+		return
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.install(s, snap, d)
+	a.remerge()
+}
+
+// install makes what a snapshot asks for the desired state of its source. The
+// caller holds mu.
+func (a *Agent) install(s *sourceState, snap *sources.Snapshot, d Desired) {
+	s.snap, s.desired = snap, d
+	s.status.Revision, s.status.Changed, s.status.Resources = snap.Revision, a.Now(), len(d.Resources)
+	s.status.Subject = ""
+	if snap.Commit != nil {
+		s.status.Subject = snap.Commit.Subject
+	}
+}
+
+// mark is what is durably known of a source: where it was when it was read
+// last, and at which address.
+type mark struct {
+	Revision string `json:"revision"`
+	Location string `json:"location"` // without any secret
+}
+
+// marked records that a source was read. The caller holds mu.
+func (a *Agent) marked(s *sourceState) []store.Op {
+	m := mark{Revision: s.status.Revision, Location: s.status.Location}
+	if a.marks[s.status.Name] == m {
+		return nil
+	}
+	a.marks[s.status.Name] = m
+	return []store.Op{store.Put(keySource+s.status.Name, encode(m))}
 }
 
 // looked takes the result of a look into the agent's state and tells about it.
@@ -82,19 +141,15 @@ func (a *Agent) looked(ctx context.Context, s *sourceState, snap *sources.Snapsh
 		return
 	}
 	first := s.snap == nil
-	s.snap, s.desired, s.status.Error = snap, d, ""
-	s.status.Revision, s.status.Changed, s.status.Resources = snap.Revision, a.Now(), len(d.Resources)
-	s.status.Subject = ""
-	if snap.Commit != nil {
-		s.status.Subject = snap.Commit.Subject
-	}
+	a.install(s, snap, d)
+	s.status.Error = ""
 	if first && s.config.Explicit {
 		for _, r := range d.Resources {
 			a.explicit[r.Key()] = true
 		}
 	}
 	a.remerge()
-	ops := a.adoptRecords()
+	ops := append(a.adoptRecords(), a.marked(s)...)
 	subject, problems := s.status.Subject, a.untold()
 	changes, _ := a.plan()
 	a.mu.Unlock()
@@ -137,13 +192,54 @@ func (a *Agent) adoptRecords() (ops []store.Op) {
 	return ops
 }
 
-// refreshAll looks at every source once, side by side.
-func (a *Agent) refreshAll(ctx context.Context) {
+// patience is how long sources that don't answer are waited for where others
+// are there to go on with: a dead server may take minutes to be given up.
+const patience = 10 * time.Second
+
+// lookAll begins to look at every source once, side by side, and gives a
+// channel that is closed when all looks are over. Each wakes the loop.
+func (a *Agent) lookAll(ctx context.Context) <-chan struct{} {
 	var wg sync.WaitGroup
 	for _, s := range a.sources {
-		wg.Go(func() { a.look(ctx, s) })
+		wg.Go(func() {
+			a.look(ctx, s)
+			a.hint()
+		})
 	}
-	wg.Wait()
+	done := make(chan struct{})
+	go func() {
+		wg.Wait()
+		close(done)
+		a.hint()
+	}()
+	return done
+}
+
+// refresh looks at every source. While the loop follows them, what is in force
+// is good enough for those that don't answer; it gives their names.
+func (a *Agent) refresh(ctx context.Context) (late []string) {
+	a.mu.Lock()
+	following := a.following
+	a.mu.Unlock()
+	if !following {
+		<-a.lookAll(ctx)
+		return nil
+	}
+	begin := a.Now()
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	<-a.lookAll(ctx)
+	if ctx.Err() == nil {
+		return nil
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, name := range a.order {
+		if a.sources[name].status.Checked.Before(begin) {
+			late = append(late, name)
+		}
+	}
+	return late
 }
 
 // reason puts an error of a source into words for people.

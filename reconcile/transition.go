@@ -14,6 +14,7 @@ type Situation struct {
 	Broken   bool   // the file is ours and has errors
 	Gone     bool   // it left a readable, verified, non-empty tree
 	Guarded  bool   // too many left at once
+	Unread   string // why nobody can say what is wanted now, as a sentence; else ""
 	Manual   bool   // a new digest alone does nothing
 	Explicit bool   // asked for in so many words: `-f FILE`
 	Due      bool   // its schedule came due
@@ -56,6 +57,8 @@ func due(s Situation) (Operation, string) {
 	switch {
 	case s.Gone:
 		return OpRemove, "it is no longer in " + s.Record.Source
+	case s.Unread != "":
+		return OpNone, s.Unread + "; what was last applied stays in force"
 	case s.Broken:
 		return OpNone, "the file has errors; what was last applied stays in force"
 	case s.Record.Retry != nil:

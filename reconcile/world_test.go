@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"iter"
 	"maps"
 	"slices"
@@ -29,6 +30,9 @@ type repo struct {
 	tree fstest.MapFS
 	err  error
 	hint func()
+	lock string // a file that can't be read
+	mute bool   // it answers nobody
+	kept bool   // its history is at hand while it can't be read
 }
 
 func newRepo(name string, files map[string]string) *repo {
@@ -60,17 +64,48 @@ func (r *repo) fail(err error) {
 }
 
 func (r *repo) Name() string { return r.name }
-func (r *repo) Snapshot(context.Context) (*sources.Snapshot, error) {
+func (r *repo) Snapshot(ctx context.Context) (*sources.Snapshot, error) {
+	if r.mute {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.err != nil {
 		return nil, r.err
 	}
-	rev := fmt.Sprintf("%040d", r.rev)
-	return &sources.Snapshot{Source: r.name, Revision: rev, Content: rev, Tree: r.tree, Commit: &sources.Commit{Hash: rev, Subject: "a commit"}}, nil
+	return r.show(), nil
 }
 
-func (r *repo) At(ctx context.Context, _ string) (*sources.Snapshot, error) { return r.Snapshot(ctx) }
+func (r *repo) show() *sources.Snapshot {
+	rev := fmt.Sprintf("%040d", r.rev)
+	return &sources.Snapshot{
+		Source: r.name, Revision: rev, Content: rev + r.lock, Tree: lockedFS{r.tree, r.lock},
+		Commit: &sources.Commit{Hash: rev, Subject: "a commit"},
+	}
+}
+
+func (r *repo) At(ctx context.Context, _ string) (*sources.Snapshot, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.err != nil && !r.kept {
+		return nil, r.err
+	}
+	return r.show(), nil
+}
+
+// lockedFS refuses one of its files.
+type lockedFS struct {
+	fstest.MapFS
+	locked string
+}
+
+func (l lockedFS) Open(name string) (fs.File, error) {
+	if name == l.locked {
+		return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrPermission}
+	}
+	return l.MapFS.Open(name)
+}
 
 func (r *repo) Run(ctx context.Context, hint func()) error {
 	r.mu.Lock()
