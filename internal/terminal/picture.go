@@ -43,7 +43,7 @@ func (p *Progress) picture() []string {
 			return append(out, p.s.Paint(Dim, cut(fmt.Sprintf("  and %d more jobs", len(p.jobs)-i), columns-1)))
 		}
 		name := j.job
-		if len(p.runs) > 1 && j.pipeline != "" {
+		if p.several && j.pipeline != "" {
 			name = j.pipeline + "/" + name
 		}
 		name = cut(Clean(name, false), columns/2)

@@ -1,6 +1,7 @@
 package terminal
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"sync"
@@ -26,6 +27,8 @@ type Progress struct {
 	frame   int
 	pending strings.Builder // lines to print above the picture
 	sums    map[string]int  // ended pipelines by how they ended
+	first   string          // the pipeline that was told of first
+	several bool            // there are others beside it, or will be
 }
 
 // activity is one job under way.
@@ -130,6 +133,9 @@ func (p *Progress) Summary() string {
 
 // follow keeps the list of runs and jobs under way.
 func (p *Progress) follow(e sse.Event) {
+	if n, ok := e.Fields["changes"].(int); ok && e.Type == sse.TypePlan && n > 1 {
+		p.several = true
+	}
 	if e.Run == "" {
 		return
 	}
@@ -140,6 +146,8 @@ func (p *Progress) follow(e sse.Event) {
 	}
 	if e.Pipeline != "" {
 		view.pipeline = e.Pipeline
+		p.first = cmp.Or(p.first, e.Pipeline)
+		p.several = p.several || p.first != e.Pipeline || len(p.runs) > 1
 	}
 	if on, ok := e.Fields["logs_with_time"].(bool); ok {
 		view.withTime = on
@@ -200,11 +208,11 @@ func outcome(eventType string) string {
 	return "failed"
 }
 
-// print adds the event's line. Jobs are named by pipeline, too, while more than
-// one run is under way.
+// print adds the event's line. Jobs are named by pipeline, too, as soon as there
+// is more than one, and from then on: a line must not change its meaning.
 func (p *Progress) print(e sse.Event) {
 	label := e.Job
-	if view := p.runs[e.Run]; view != nil && len(p.runs) > 1 && view.pipeline != "" {
+	if view := p.runs[e.Run]; view != nil && p.several && view.pipeline != "" {
 		label = strings.TrimSuffix(view.pipeline+"/"+e.Job, "/")
 	}
 	label = Clean(label, false)

@@ -292,3 +292,21 @@ func BenchmarkProgressLine(b *testing.B) {
 		p.Show(e)
 	}
 }
+
+// A line names its pipeline from the first to the last when there are several,
+// whether or not others run at that moment.
+func TestPipelinesOneAfterTheOtherAreToldApart(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	p := NewProgress(Screen{W: &out})
+	defer p.Close()
+	p.Show(sse.Event{Type: sse.TypePlan, Level: sse.Info, Message: "Plan: run pipeline one, run pipeline two", Fields: map[string]any{"changes": 2}})
+	for _, e := range append(story("r1", "one", nil), story("r2", "two", nil)...) {
+		p.Show(e)
+	}
+	for _, want := range []string{"[one/build] hello!", "[two/build] hello!", "✘ one Pipeline failed", "✘ two Pipeline failed"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("%q is missing from\n%s", want, out.String())
+		}
+	}
+}
