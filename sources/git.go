@@ -134,8 +134,10 @@ func (g *Git) show(store *objectStore, tip plumbing.Hash) (*Snapshot, error) {
 	if err != nil {
 		return nil, g.fail(fmt.Errorf("the path %q in commit %s: %w", g.opt.Path, short(tip), err))
 	}
-	snap := &Snapshot{Source: g.opt.Name, Revision: tip.String(), Content: at.rec.hash.String(),
-		Commit: &Commit{Hash: tip.String(), Author: c.Author.String(), Subject: subject(c.Message), When: c.Committer.When}}
+	snap := &Snapshot{
+		Source: g.opt.Name, Revision: tip.String(), Content: at.rec.hash.String(),
+		Commit: &Commit{Hash: tip.String(), Author: c.Author.String(), Subject: subject(c.Message), When: c.Committer.When},
+	}
 	if !at.mode().IsDir() {
 		snap.Only, at = at.rec.name, parent
 	} else if names, err := at.names(); err != nil {

@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
-
 	"testing"
 	"time"
 
@@ -148,10 +147,19 @@ func TestGitSaysWhatIsWrong(t *testing.T) {
 		}
 	}
 	for _, opt := range []sources.GitOptions{
-		{URL: "-x"}, {URL: r.Dir, Ref: sources.Ref{Branch: "--upload-pack=x"}}, {URL: r.Dir, Ref: sources.Ref{Tag: "-h"}},
-		{URL: r.Dir, Ref: sources.Ref{Commit: "-1234"}}, {URL: r.Dir, Ref: sources.Ref{Commit: "xyz"}}, {URL: r.Dir, Ref: sources.Ref{Commit: "abc"}},
-		{URL: r.Dir, Ref: sources.Ref{Branch: "a..b"}}, {URL: r.Dir, Ref: sources.Ref{Branch: "a@{1}"}}, {URL: r.Dir, Ref: sources.Ref{Branch: "../../config"}},
-		{URL: r.Dir, Ref: sources.Ref{Branch: "a", Tag: "b"}}, {URL: r.Dir, Path: "../x"}, {URL: r.Dir, Path: "a/../../x"}, {URL: r.Dir, Path: "a\x00"},
+		{URL: "-x"},
+		{URL: r.Dir, Ref: sources.Ref{Branch: "--upload-pack=x"}},
+		{URL: r.Dir, Ref: sources.Ref{Tag: "-h"}},
+		{URL: r.Dir, Ref: sources.Ref{Commit: "-1234"}},
+		{URL: r.Dir, Ref: sources.Ref{Commit: "xyz"}},
+		{URL: r.Dir, Ref: sources.Ref{Commit: "abc"}},
+		{URL: r.Dir, Ref: sources.Ref{Branch: "a..b"}},
+		{URL: r.Dir, Ref: sources.Ref{Branch: "a@{1}"}},
+		{URL: r.Dir, Ref: sources.Ref{Branch: "../../config"}},
+		{URL: r.Dir, Ref: sources.Ref{Branch: "a", Tag: "b"}},
+		{URL: r.Dir, Path: "../x"},
+		{URL: r.Dir, Path: "a/../../x"},
+		{URL: r.Dir, Path: "a\x00"},
 	} {
 		if g, err := sources.NewGit(opt); err == nil {
 			t.Errorf("%+v is accepted", opt)

@@ -93,8 +93,11 @@ func TestRemoteSelectsARef(t *testing.T) {
 		ref  sources.Ref
 		want string
 	}{
-		{sources.Ref{}, one}, {sources.Ref{Branch: "side"}, two}, {sources.Ref{Tag: "v1"}, one},
-		{sources.Ref{Commit: two}, two}, {sources.Ref{Commit: two[:8]}, two},
+		{sources.Ref{}, one},
+		{sources.Ref{Branch: "side"}, two},
+		{sources.Ref{Tag: "v1"}, one},
+		{sources.Ref{Commit: two}, two},
+		{sources.Ref{Commit: two[:8]}, two},
 	} {
 		g := newGit(t, sources.GitOptions{URL: server.URL + "/app.git", Ref: c.ref})
 		for range 2 {

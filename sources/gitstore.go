@@ -94,8 +94,10 @@ func alternates(objects string) []string {
 // go. Loose objects and refs are looked up each time and need none.
 func (s *objectStore) signature() string {
 	var b strings.Builder
-	for _, dir := range []string{s.paths.git, s.paths.common, filepath.Join(s.paths.common, "objects", "pack"),
-		filepath.Join(s.paths.common, "objects", "info", "alternates")} {
+	for _, dir := range []string{
+		s.paths.git, s.paths.common, filepath.Join(s.paths.common, "objects", "pack"),
+		filepath.Join(s.paths.common, "objects", "info", "alternates"),
+	} {
 		info, err := os.Stat(dir)
 		if err != nil {
 			b.WriteString("-;")

@@ -48,8 +48,15 @@ func (n *fakeNode) child(name string) (entry, error) {
 // a real disk: both find the same file, or neither finds one.
 func FuzzResolve(f *testing.F) {
 	for _, s := range [][3]string{
-		{"a", "d/l", "l"}, {"../a", "d/../d/f", "d/l"}, {"d", "../x", "l/f"}, {"/etc", "l", "l"}, {"l2", "l", "l"},
-		{"d/f/../f", "", "l"}, {"..", "d/..", "d/l/f"}, {"./d//f", "f/", "l"}, {"missing/../d", "l/.", "l/f"},
+		{"a", "d/l", "l"},
+		{"../a", "d/../d/f", "d/l"},
+		{"d", "../x", "l/f"},
+		{"/etc", "l", "l"},
+		{"l2", "l", "l"},
+		{"d/f/../f", "", "l"},
+		{"..", "d/..", "d/l/f"},
+		{"./d//f", "f/", "l"},
+		{"missing/../d", "l/.", "l/f"},
 	} {
 		f.Add(s[0], s[1], s[2])
 	}

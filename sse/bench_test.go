@@ -29,8 +29,10 @@ func benchSize(name string, def int) int {
 const mark = "~"
 
 func benchEvent(i int) Event {
-	return Event{Type: TypeLog, Run: "20261122-0001", Pipeline: "deploy", Job: "build", Level: Info,
-		Message: mark + " step " + strconv.Itoa(i) + " of the build says something of ordinary length"}
+	return Event{
+		Type: TypeLog, Run: "20261122-0001", Pipeline: "deploy", Job: "build", Level: Info,
+		Message: mark + " step " + strconv.Itoa(i) + " of the build says something of ordinary length",
+	}
 }
 
 // listen serves h on loopback until the benchmark ends.

@@ -123,6 +123,8 @@ func (r *Reader) stale(wanted, oldest uint64, message string) Frame {
 	if message == "" {
 		message = fmt.Sprintf("The events from %d to %d are no longer kept; what is left follows", wanted, oldest-1)
 	}
-	return unnumbered(Event{Type: TypeStale, Level: Warning, Message: message, Time: time.Now(),
-		Fields: map[string]any{"wanted": wanted, "oldest": oldest, "last": r.log.ring.lastID()}})
+	return unnumbered(Event{
+		Type: TypeStale, Level: Warning, Message: message, Time: time.Now(),
+		Fields: map[string]any{"wanted": wanted, "oldest": oldest, "last": r.log.ring.lastID()},
+	})
 }

@@ -59,8 +59,10 @@ func (l *Log) connection() Frame {
 	if l.opts.Version != "" {
 		to += " " + l.opts.Version
 	}
-	return unnumbered(Event{Type: TypeConnection, Message: "Connected to " + to, Time: time.Now(),
-		Fields: map[string]any{"clientId": clientID()}})
+	return unnumbered(Event{
+		Type: TypeConnection, Message: "Connected to " + to, Time: time.Now(),
+		Fields: map[string]any{"clientId": clientID()},
+	})
 }
 
 // clientID gives a random UUID (RFC 9562, version 4), which is what pin's

@@ -159,9 +159,11 @@ func (l *Log) flush() {
 	}
 	from, to := t.from, t.to
 	t.from, t.to = 0, 0
-	e := Event{Type: TypeGap, Level: Warning, Time: time.Now(),
+	e := Event{
+		Type: TypeGap, Level: Warning, Time: time.Now(),
 		Message: fmt.Sprintf("The disk did not take events %d to %d: they are not kept", from, to),
-		Fields:  map[string]any{"from": from, "to": to}}
+		Fields:  map[string]any{"from": from, "to": to},
+	}
 	l.publish(Frame{Type: e.Type}, encode(nil, &e)[0])
 	signal(l.wake)
 }

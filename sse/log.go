@@ -53,9 +53,11 @@ func Open(opts Options) (*Log, error) {
 	l.work.Go(l.notify)
 	l.work.Go(l.keep)
 	if from != 0 {
-		l.Publish(Event{Type: TypeGap, Level: Warning,
+		l.Publish(Event{
+			Type: TypeGap, Level: Warning,
 			Message: fmt.Sprintf("The agent did not end cleanly: events %d to %d, if there were any, are lost", from, last),
-			Fields:  map[string]any{"from": from, "to": last}})
+			Fields:  map[string]any{"from": from, "to": last},
+		})
 	}
 	return l, nil
 }

@@ -211,9 +211,14 @@ func TestNginxOfTheReference(t *testing.T) {
 func TestOptionsAreChecked(t *testing.T) {
 	t.Parallel()
 	for _, o := range []Options{
-		{AllowOrigins: []string{"*"}}, {AllowOrigins: []string{"ci.example.com"}}, {AllowOrigins: []string{"null"}},
-		{AllowOrigins: []string{"http://*.example.com"}}, {AllowOrigins: []string{"https://x/y"}},
-		{AllowHosts: []string{"*"}}, {AllowHosts: []string{"http://x"}}, {AllowHosts: []string{""}},
+		{AllowOrigins: []string{"*"}},
+		{AllowOrigins: []string{"ci.example.com"}},
+		{AllowOrigins: []string{"null"}},
+		{AllowOrigins: []string{"http://*.example.com"}},
+		{AllowOrigins: []string{"https://x/y"}},
+		{AllowHosts: []string{"*"}},
+		{AllowHosts: []string{"http://x"}},
+		{AllowHosts: []string{""}},
 	} {
 		o.Agent, o.Events = &fakeAgent{}, fakeEvents
 		if _, err := New(o); err == nil {

@@ -84,11 +84,13 @@ func validation(list problem.List) *fault {
 	case more > 1:
 		message += " (and " + strconv.Itoa(more) + " more problems)"
 	}
-	return &fault{status: http.StatusBadRequest, code: CodeValidation, message: message,
+	return &fault{
+		status: http.StatusBadRequest, code: CodeValidation, message: message,
 		details: &ErrorDetails{
 			Job: first.Job, Field: first.Field, File: first.File,
 			Line: first.Line, Column: first.Column, Hint: first.Hint, Errors: faults,
-		}}
+		},
+	}
 }
 
 // faultOf says how an error is answered.
@@ -147,8 +149,10 @@ func writeJSON(w http.ResponseWriter, status int, body any) {
 	b, err := json.Marshal(body)
 	if err != nil {
 		status = http.StatusInternalServerError
-		b, _ = json.Marshal(ErrorBody{Code: CodeInternal,
-			Message: "the answer can't be written as JSON: " + strings.ToValidUTF8(err.Error(), "?")})
+		b, _ = json.Marshal(ErrorBody{
+			Code:    CodeInternal,
+			Message: "the answer can't be written as JSON: " + strings.ToValidUTF8(err.Error(), "?"),
+		})
 	}
 	h := w.Header()
 	h.Set("Content-Type", "application/json")

@@ -17,8 +17,10 @@ import (
 )
 
 func logLine(id uint64, job, level, message string, output bool) LogLine {
-	return LogLine{ID: id, Job: job, Output: output,
-		Data: fmt.Appendf(nil, `{"id":%d,"level":%q,"message":%q}`, id, level, message)}
+	return LogLine{
+		ID: id, Job: job, Output: output,
+		Data: fmt.Appendf(nil, `{"id":%d,"level":%q,"message":%q}`, id, level, message),
+	}
 }
 
 func lines(list ...LogLine) iter.Seq2[LogLine, error] {

@@ -19,7 +19,8 @@ func TestReading(t *testing.T) {
 	t.Parallel()
 	run := runner.Run{ID: "r1", Pipeline: "p", State: runner.Running, Created: began, Text: []byte("env: [PASSWORD=hunter2]")}
 	a := &fakeAgent{runs: []runner.Run{run}, next: "r0", health: reconcile.Health{
-		Status: "healthy", Started: began, Runs: 42, LastPipeline: began.Add(90 * time.Minute), Running: 1}}
+		Status: "healthy", Started: began, Runs: 42, LastPipeline: began.Add(90 * time.Minute), Running: 1,
+	}}
 	s := newServer(t, a, func(o *Options) {
 		o.Now = func() time.Time { return began.Add(2*time.Hour + 15*time.Minute + 30*time.Second) }
 		o.Clients = func() int { return 3 }
@@ -131,13 +132,23 @@ func TestBadParameters(t *testing.T) {
 	s := newServer(t, a)
 	long := strings.Repeat("x", MaxName+1)
 	for _, c := range []struct{ method, path, body string }{
-		{"GET", "/v1/runs?limit=0", ""}, {"GET", "/v1/runs?limit=501", ""}, {"GET", "/v1/runs?limit=x", ""},
-		{"GET", "/v1/runs?state=done", ""}, {"GET", "/v1/runs?after=" + long, ""}, {"GET", "/v1/runs/" + long, ""},
-		{"GET", "/v1/runs/a%00b", ""}, {"DELETE", "/v1/runs/%ff", ""}, {"GET", "/v1/resources?name=%0a", ""},
-		{"POST", "/v1/resume", "not json"}, {"POST", "/v1/suspend", `{"reason":"` + long + `"}`},
-		{"POST", "/v1/sources/" + long + "/resume", ""}, {"POST", "/v1/resources/" + long + "/x/retry", ""},
+		{"GET", "/v1/runs?limit=0", ""},
+		{"GET", "/v1/runs?limit=501", ""},
+		{"GET", "/v1/runs?limit=x", ""},
+		{"GET", "/v1/runs?state=done", ""},
+		{"GET", "/v1/runs?after=" + long, ""},
+		{"GET", "/v1/runs/" + long, ""},
+		{"GET", "/v1/runs/a%00b", ""},
+		{"DELETE", "/v1/runs/%ff", ""},
+		{"GET", "/v1/resources?name=%0a", ""},
+		{"POST", "/v1/resume", "not json"},
+		{"POST", "/v1/suspend", `{"reason":"` + long + `"}`},
+		{"POST", "/v1/sources/" + long + "/resume", ""},
+		{"POST", "/v1/resources/" + long + "/x/retry", ""},
 		{"POST", "/v1/resources/k/" + long + "/retry", ""},
-		{"GET", "/v1/runs/r/logs?format=xml", ""}, {"GET", "/v1/runs/r/logs?follow=perhaps", ""}, {"GET", "/v1/runs/r/logs?after=-1", ""},
+		{"GET", "/v1/runs/r/logs?format=xml", ""},
+		{"GET", "/v1/runs/r/logs?follow=perhaps", ""},
+		{"GET", "/v1/runs/r/logs?after=-1", ""},
 	} {
 		r := askRoot(s, c.method, c.path, strings.NewReader(c.body))
 		if r.status != 400 || !strings.Contains(r.body, CodeInvalid) {

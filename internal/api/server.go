@@ -109,8 +109,10 @@ func (s *Server) Mount(pattern string, role Role, h http.Handler) {
 	if !ok {
 		method, path = "", pattern
 	}
-	s.add(route{method: method, path: strings.TrimSpace(path), role: role,
-		serve: func(_ *Server, w http.ResponseWriter, r *http.Request) { h.ServeHTTP(w, r) }})
+	s.add(route{
+		method: method, path: strings.TrimSpace(path), role: role,
+		serve: func(_ *Server, w http.ResponseWriter, r *http.Request) { h.ServeHTTP(w, r) },
+	})
 }
 
 // Handler gives the whole API as a handler, for somebody else's server. It then

@@ -35,8 +35,10 @@ func (s *Server) trigger(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if len(bytes.TrimSpace(body)) == 0 {
-		s.writeError(w, r, validation(problem.List{{Severity: problem.Error, Field: "workflow",
-			Message: "the request has no body", Hint: "send the pipeline's YAML, as with curl --data-binary @pipeline.yaml"}}))
+		s.writeError(w, r, validation(problem.List{{
+			Severity: problem.Error, Field: "workflow",
+			Message: "the request has no body", Hint: "send the pipeline's YAML, as with curl --data-binary @pipeline.yaml",
+		}}))
 		return
 	}
 	run, err := s.o.Agent.Trigger(r.Context(), TriggerRequest{Body: body, Name: name, By: callerOf(r.Context()).name})

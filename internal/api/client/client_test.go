@@ -62,9 +62,11 @@ func (a *agent) Cancel(_ context.Context, id, _ string) error { return a.note("c
 func (a *agent) Sources(context.Context) ([]reconcile.SourceStatus, error) {
 	return []reconcile.SourceStatus{{Name: "app"}}, a.note("sources")
 }
+
 func (a *agent) Plan(context.Context) (reconcile.Plan, error) {
 	return reconcile.Plan{Changes: []reconcile.Change{{Name: "build", Operation: reconcile.OpRun}}}, a.note("plan")
 }
+
 func (a *agent) Resources(_ context.Context, q api.ResourceQuery) ([]reconcile.ResourceStatus, error) {
 	return []reconcile.ResourceStatus{{State: "ready"}}, a.note("resources %+v", q)
 }
@@ -72,9 +74,11 @@ func (a *agent) Retry(_ context.Context, name, _ string) error { return a.note("
 func (a *agent) Suspend(_ context.Context, source, reason, _ string) error {
 	return a.note("suspend %q: %s", source, reason)
 }
+
 func (a *agent) Resume(_ context.Context, source, _ string) error {
 	return a.note("resume %q", source)
 }
+
 func (a *agent) Health(context.Context) reconcile.Health { return reconcile.Health{Status: "healthy"} }
 
 // start serves the API for an agent on loopback and on a Unix socket.
@@ -119,8 +123,10 @@ func TestEveryCall(t *testing.T) {
 	t.Parallel()
 	a := &agent{}
 	tcp, socket := start(t, a)
-	for _, server := range []string{"http://" + tcp, tcp, "http://" + tcp + "/", "unix://" + socket, socket,
-		"http+unix://" + strings.ReplaceAll(socket, "/", "%2F")} {
+	for _, server := range []string{
+		"http://" + tcp, tcp, "http://" + tcp + "/", "unix://" + socket, socket,
+		"http+unix://" + strings.ReplaceAll(socket, "/", "%2F"),
+	} {
 		a.mu.Lock()
 		a.calls = nil
 		a.mu.Unlock()
@@ -160,9 +166,11 @@ func TestEveryCall(t *testing.T) {
 		for _, err := range errs {
 			t.Error(err)
 		}
-		want := []string{`trigger workflow: [] as "nightly build"`, "runs {After:a Limit:3 Pipeline:p/q State:failed}", "run r 1/%2F",
+		want := []string{
+			`trigger workflow: [] as "nightly build"`, "runs {After:a Limit:3 Pipeline:p/q State:failed}", "run r 1/%2F",
 			"cancel r1", "sources", "plan", "resources {Kind:pipeline Source: State: Name:}", "retry pipeline/nightly/build", "retry build",
-			`suspend "app": freeze`, `suspend "": all`, `resume "app"`, `resume ""`}
+			`suspend "app": freeze`, `suspend "": all`, `resume "app"`, `resume ""`,
+		}
 		a.mu.Lock()
 		got := a.calls
 		a.mu.Unlock()
@@ -176,7 +184,8 @@ func TestErrors(t *testing.T) {
 	t.Parallel()
 	a := &agent{err: problem.List{
 		{Severity: problem.Error, File: "p.yaml", Line: 2, Column: 3, Message: "first", Hint: "do this"},
-		{Severity: problem.Error, Message: "second"}}}
+		{Severity: problem.Error, Message: "second"},
+	}}
 	tcp, _ := start(t, a)
 	c := connect(t, tcp)
 	_, err := c.Trigger(t.Context(), []byte("x"), "")

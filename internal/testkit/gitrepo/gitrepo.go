@@ -52,8 +52,10 @@ func New(t testing.TB) *Repo {
 // NewAt makes an empty repository at dir. A dir that ends in .git is a bare one.
 func NewAt(t testing.TB, dir string) *Repo {
 	t.Helper()
-	r := &Repo{Dir: dir, git: filepath.Join(dir, ".git"), t: t, branch: "main", files: map[string]file{},
-		trees: map[string]plumbing.Hash{}, when: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}
+	r := &Repo{
+		Dir: dir, git: filepath.Join(dir, ".git"), t: t, branch: "main", files: map[string]file{},
+		trees: map[string]plumbing.Hash{}, when: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
+	}
 	if strings.HasSuffix(dir, ".git") {
 		r.git = dir
 	}
