@@ -56,16 +56,22 @@ func follow(body io.ReadCloser, to listener) error {
 	defer body.Close()
 	dec := json.NewDecoder(body)
 	for {
-		var m jsonmessage.JSONMessage
+		var m struct {
+			jsonmessage.JSONMessage
+			Plain string `json:"error"` // what an engine says that sends no errorDetail
+		}
 		if err := dec.Decode(&m); errors.Is(err, io.EOF) {
 			return nil
 		} else if err != nil {
 			return err
 		}
-		if m.Error != nil {
+		switch {
+		case m.Error != nil:
 			return m.Error
+		case m.Plain != "":
+			return errors.New(m.Plain)
 		}
-		to.message(m)
+		to.message(m.JSONMessage)
 	}
 }
 
