@@ -224,12 +224,14 @@ func (b *Book) Count() (total int, last time.Time, running, queued int) {
 }
 
 // expire removes the oldest runs beyond keep that are dealt with and not in
-// force, and gives their ids.
+// force, and gives their ids. Runs that wait don't count: however many there
+// are, those that ended before them stay. It lets a few more than keep come
+// together, so that not every run costs a write for another.
 func (b *Book) expire(ctx context.Context, keep int, inForce func() map[string]bool) []string {
 	b.mu.Lock()
-	excess := len(b.ids) - keep
+	excess := len(b.ids) - len(b.live) - keep
 	b.mu.Unlock()
-	if excess <= 0 {
+	if excess <= keep/50 {
 		return nil
 	}
 	needed := inForce()

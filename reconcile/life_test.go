@@ -7,7 +7,10 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
+	"testing/synctest"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/abide-agent/abide/internal/store"
 	"github.com/abide-agent/abide/runner"
@@ -90,6 +93,75 @@ func TestTriggers(t *testing.T) {
 		}
 		l.end()
 	})
+}
+
+// TestTriggersWait sends more than can begin: who sends on is slowed down, and
+// not refused.
+func TestTriggersWait(t *testing.T) {
+	in(t, func(t *testing.T) {
+		w := newWorld(t)
+		l := w.start()
+		var waited []time.Duration
+		for range 4 + 5 + 2 { // run at once, have a place (a twentieth of MaxQueue), have none
+			began := time.Now()
+			if _, err := l.Trigger(t.Context(), []byte(pipeline("t", "sleep 100")), "", ""); err != nil {
+				t.Fatal(err)
+			}
+			waited = append(waited, time.Since(began))
+			synctest.Wait()
+		}
+		want := append(make([]time.Duration, 9), placeTime, placeTime)
+		if diff := cmp.Diff(want, waited); diff != "" {
+			t.Errorf("waited (-want +got):\n%s", diff)
+		}
+		time.Sleep(300 * time.Second)
+		settle()
+		if _, _, running, queued := l.book.Count(); running+queued != 0 {
+			t.Errorf("%d runs and %d waiting", running, queued)
+		}
+		began := time.Now()
+		if _, err := l.Trigger(t.Context(), []byte(pipeline("t", "true")), "", ""); err != nil || time.Since(began) != 0 {
+			t.Errorf("with all places free: %v after %v", err, time.Since(began))
+		}
+		settle()
+		l.end()
+	})
+}
+
+// TestExpireCountsWhatEnded has runs that wait among those that are kept.
+func TestExpireCountsWhatEnded(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	s := store.Mem()
+	b, _, err := openBook(ctx, s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.commit = func(ctx context.Context, ops ...store.Op) error { _, err := s.Commit(ctx, ops...); return err }
+	for i := range 10 { // five that ended, then five that wait
+		run := &runner.Run{ID: string(rune('a' + i)), State: runner.Pending}
+		b.open(run, func(error) {})
+		if i < 5 {
+			run.State = runner.Succeeded
+			if err := b.Save(ctx, run); err != nil {
+				t.Fatal(err)
+			}
+			b.Done(run)
+		}
+	}
+	none := func() map[string]bool { return nil }
+	if out := b.expire(ctx, 5, none); out != nil {
+		t.Errorf("of five to keep and five that ended, %v went", out)
+	}
+	if diff := cmp.Diff([]string{"b", "c"}, b.expire(ctx, 3, func() map[string]bool { return map[string]bool{"a": true} })); diff != "" {
+		t.Error(diff)
+	}
+	if _, err := b.Get(ctx, "b"); !errors.Is(err, ErrNotFound) {
+		t.Errorf("what went is still there: %v", err)
+	}
+	if _, err := b.Get(ctx, "a"); err != nil {
+		t.Errorf("what is in force went: %v", err)
+	}
 }
 
 // TestTriggerPolicy has the attacks of pin.md §3.22: a request body that names

@@ -57,6 +57,7 @@ type Pipelines struct {
 	book   *Book
 	engine *runner.Engine
 	queue  *semaphore.Weighted // runs that were asked for and may begin
+	places *semaphore.Weighted // runs that may wait for that before a request has to
 	ids    idMaker
 	active []runner.Run // what an earlier life left, until Recover
 	// digests remembers what trees hold, so that many pipelines that copy the
@@ -80,7 +81,7 @@ func NewPipelines(ctx context.Context, c PipelineConfig) (*Pipelines, error) {
 	}
 	k := &Pipelines{
 		PipelineConfig: c, book: book, active: active, alive: map[string]time.Time{}, ids: idMaker{rand: c.Rand},
-		queue: semaphore.NewWeighted(int64(c.MaxJobs)),
+		queue: semaphore.NewWeighted(int64(c.MaxJobs)), places: semaphore.NewWeighted(int64(max(c.MaxQueue/20, 1))),
 	}
 	book.final = k.final
 	k.engine = runner.NewEngine(runner.Options{

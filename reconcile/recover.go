@@ -134,7 +134,7 @@ func (k *Pipelines) resume(ctx context.Context, run *runner.Run, left []runner.W
 		}
 	}
 	if run.State == runner.Pending && run.Digest == "" {
-		k.triggered(ctx, run, p)
+		k.triggered(ctx, run, p, func() {})
 		return
 	}
 	k.execute(ctx, run, p, k.treeOf(run), left, k.announced(ctx, run.ID))

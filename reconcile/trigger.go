@@ -8,6 +8,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/abide-agent/abide/internal/problem"
@@ -48,18 +49,36 @@ func (k *Pipelines) Trigger(ctx context.Context, body []byte, name, by string) (
 		}
 		return runner.Run{}, err
 	}
+	begun := k.place(ctx)
 	run := runner.NewRun(k.ids.next(k.Now()), p, runner.CauseTrigger, k.Now())
 	run.Source, run.By = TriggerSource, by
 	if err := k.record(ctx, run); err != nil {
+		begun()
 		return runner.Run{}, err
 	}
 	accepted := snapshotRun(run)
 	k.Publish(sse.Event{Type: sse.TypePipelineTrigger, Message: "Pipeline trigger request received", Source: TriggerSource, Run: run.ID, Pipeline: p.Name})
-	if !k.agent.Go(func(ctx context.Context) { k.triggered(ctx, run, p) }) {
+	if !k.agent.Go(func(ctx context.Context) { k.triggered(ctx, run, p, begun) }) {
+		begun()
 		return runner.Run{}, fmt.Errorf("the agent is stopping: %w; the run %s goes on after its next start", ErrUnavailable, run.ID)
 	}
 	accepted.Text = nil
 	return accepted, nil
+}
+
+// placeTime bounds how long a request waits for a place among the runs that
+// have not begun. A caller that sends faster than runs end is slowed down by
+// it, and what has piled up stays small; but none is refused for that.
+const placeTime = 100 * time.Millisecond
+
+// place takes a place, and gives the function that frees it, once.
+func (k *Pipelines) place(ctx context.Context) (begun func()) {
+	ctx, cancel := context.WithTimeout(ctx, placeTime)
+	defer cancel()
+	if k.places.Acquire(ctx, 1) != nil {
+		return func() {}
+	}
+	return sync.OnceFunc(func() { k.places.Release(1) })
 }
 
 // recordTime bounds how long a request waits for a disk that refuses.
@@ -80,7 +99,8 @@ func (k *Pipelines) record(ctx context.Context, run *runner.Run) error {
 
 // triggered executes a run when its turn comes. A shutdown before that leaves
 // it recorded as pending: the next start executes it.
-func (k *Pipelines) triggered(ctx context.Context, run *runner.Run, p *runner.Pipeline) {
+func (k *Pipelines) triggered(ctx context.Context, run *runner.Run, p *runner.Pipeline, begun func()) {
+	defer begun()
 	own, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	k.book.open(run, cancel)
@@ -91,6 +111,7 @@ func (k *Pipelines) triggered(ctx context.Context, run *runner.Run, p *runner.Pi
 	} else if own.Err() == nil || errors.Is(context.Cause(own), runner.ErrShutdown) {
 		return
 	}
+	begun()
 	k.execute(own, run, p, k.triggerTree(), nil, nil)
 }
 
