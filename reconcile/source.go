@@ -259,7 +259,9 @@ func (a *Agent) commit(ctx context.Context, ops ...store.Op) error {
 	}
 	for wait := 100 * time.Millisecond; ; wait = min(2*wait, 10*time.Second) {
 		_, err := a.Store.Commit(ctx, ops...)
-		a.degrade("store", err)
+		if err == nil || ctx.Err() == nil { // who no longer waits has nothing to say about the store
+			a.degrade("store", err)
+		}
 		if err == nil || errors.Is(err, store.ErrClosed) || errors.Is(err, store.ErrConflict) {
 			return err
 		}
