@@ -52,16 +52,26 @@ func (k *Pipelines) Trigger(ctx context.Context, body []byte, name, by string) (
 	begun := k.place(ctx)
 	run := runner.NewRun(k.ids.next(k.Now()), p, runner.CauseTrigger, k.Now())
 	run.Source, run.By = TriggerSource, by
-	if err := k.record(ctx, run); err != nil {
+	// Its place in the agent's work comes first: an agent that is stopping must
+	// not record what it refuses, or whoever sends it again has it twice.
+	recorded := make(chan bool, 1)
+	defer close(recorded)
+	working := k.agent.Go(func(ctx context.Context) {
+		defer begun()
+		if <-recorded {
+			k.triggered(ctx, run, p, begun)
+		}
+	})
+	if !working {
 		begun()
+		return runner.Run{}, fmt.Errorf("the agent is stopping: %w; send it again when the agent is back", ErrUnavailable)
+	}
+	if err := k.record(ctx, run); err != nil {
 		return runner.Run{}, err
 	}
 	accepted := snapshotRun(run)
 	k.Publish(sse.Event{Type: sse.TypePipelineTrigger, Message: "Pipeline trigger request received", Source: TriggerSource, Run: run.ID, Pipeline: p.Name})
-	if !k.agent.Go(func(ctx context.Context) { k.triggered(ctx, run, p, begun) }) {
-		begun()
-		return runner.Run{}, fmt.Errorf("the agent is stopping: %w; the run %s goes on after its next start", ErrUnavailable, run.ID)
-	}
+	recorded <- true
 	accepted.Text = nil
 	return accepted, nil
 }
