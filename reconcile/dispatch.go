@@ -31,6 +31,7 @@ func (a *Agent) step(ctx context.Context) (next time.Time, pending int) {
 	changes, works := a.plan()
 	lanes := map[string][]Work{}
 	var order []string
+	var seen []Work
 	for _, c := range changes {
 		w := works[c.Kind+"/"+c.Name]
 		if c.Operation == OpNone && a.due(c, w) {
@@ -40,6 +41,10 @@ func (a *Agent) step(ctx context.Context) (next time.Time, pending int) {
 			continue
 		}
 		pending++
+		if c.Operation == OpAdopt {
+			seen = append(seen, w)
+			continue
+		}
 		lane := a.lane(c)
 		if lanes[lane] == nil {
 			order = append(order, lane)
@@ -52,11 +57,24 @@ func (a *Agent) step(ctx context.Context) (next time.Time, pending int) {
 		}
 		a.start(ctx, lane, lanes[lane])
 	}
-	ops := a.skipTurns(lanes["skip"])
+	ops := append(a.skipTurns(lanes["skip"]), a.baseline(seen)...)
 	next = a.nextLook()
 	a.mu.Unlock()
 	_ = a.commit(ctx, ops...)
+	if len(seen) > 0 {
+		a.hint() // for what waited for them
+	}
 	return next, pending
+}
+
+// baseline records as done what is seen for the first time: all of it in one
+// write, since a repository may hold thousands. The caller holds mu.
+func (a *Agent) baseline(works []Work) (ops []store.Op) {
+	for _, w := range works {
+		done := Last{Digest: w.Change.Digest, Revision: w.Change.Revision, When: a.Now(), Result: Baselined}
+		ops = append(ops, a.recorded(w.Change.Kind, w.Change.Name, done, w.Resource.Text)...)
+	}
+	return ops
 }
 
 // due says whether a schedule came due that was decided not to be acted upon.
@@ -111,9 +129,7 @@ func (a *Agent) start(ctx context.Context, lane string, batch []Work) {
 	})
 }
 
-// perform carries a batch out. Removals and adoptions of kinds that leave
-// nothing behind are the record's business alone; the kind sees the rest. A
-// panic is the failure of this batch.
+// perform carries a batch out. A panic is the failure of this batch.
 func (a *Agent) perform(ctx context.Context, batch []Work) {
 	reported := map[string]bool{}
 	report := func(w Work, o Outcome) {
@@ -132,17 +148,7 @@ func (a *Agent) perform(ctx context.Context, batch []Work) {
 			}
 		}
 	}()
-	var apply []Work
-	for _, w := range batch {
-		if w.Change.Operation == OpAdopt {
-			report(w, Outcome{Last: Last{Digest: w.Change.Digest, Revision: w.Change.Revision, When: a.Now(), Result: Baselined}})
-			continue
-		}
-		apply = append(apply, w)
-	}
-	if len(apply) > 0 {
-		a.kinds[apply[0].Change.Kind].Apply(ctx, apply, report)
-	}
+	a.kinds[batch[0].Change.Kind].Apply(ctx, batch, report)
 }
 
 // ended records how a change ended and what follows from it.
@@ -183,6 +189,11 @@ func (a *Agent) ended(ctx context.Context, w Work, o Outcome) {
 func (a *Agent) Recorded(kind, name string, last Last, applied []byte) []store.Op {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	return a.recorded(kind, name, last, applied)
+}
+
+// recorded is Recorded for a caller that holds mu.
+func (a *Agent) recorded(kind, name string, last Last, applied []byte) []store.Op {
 	key := kind + "/" + name
 	rec, known := a.records[key]
 	if !known && a.want[key] == nil && len(applied) == 0 {
