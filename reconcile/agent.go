@@ -51,8 +51,9 @@ type Agent struct {
 	problems  problem.List
 	records   map[string]Record
 	claims    map[string]string
-	holds     map[string]Hold // by source, "" for the agent
-	marks     map[string]mark // by source
+	holds     map[string]Hold      // by source, "" for the agent
+	gates     [gates]chan struct{} // capacity 1: see commit
+	marks     map[string]mark      // by source
 	busy      map[string]*activity
 	backoff   map[string]*trouble
 	explicit  map[string]bool
@@ -125,6 +126,9 @@ func New(ctx context.Context, c Config) (*Agent, error) {
 	}
 	a.ctx, a.stop = context.WithCancelCause(context.WithoutCancel(ctx))
 	a.halted, a.halt = context.WithCancel(context.Background())
+	for i := range a.gates {
+		a.gates[i] = make(chan struct{}, 1)
+	}
 	for _, k := range c.Kinds {
 		a.kinds[k.Name()] = k
 	}

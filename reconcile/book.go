@@ -42,6 +42,7 @@ type Book struct {
 type liveRun struct {
 	run    runner.Run
 	cancel context.CancelCauseFunc
+	asked  error // why somebody asked for its end; nil: nobody did
 }
 
 var _ runner.Journal = (*Book)(nil)
@@ -93,13 +94,18 @@ func (b *Book) load(ctx context.Context, id string) (runner.Run, error) {
 func (b *Book) open(run *runner.Run, cancel context.CancelCauseFunc) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if old := b.live[run.ID]; old == nil {
+	var asked error
+	if old := b.live[run.ID]; old != nil {
+		if asked = old.asked; asked != nil {
+			cancel(asked) // before there was anything to cancel
+		}
+	} else {
 		at, _ := slices.BinarySearch(b.ids, run.ID)
 		b.ids = slices.Insert(b.ids, at, run.ID)
 		b.total++
 		b.last = run.Created
 	}
-	b.live[run.ID] = &liveRun{run: snapshotRun(run), cancel: cancel}
+	b.live[run.ID] = &liveRun{run: snapshotRun(run), cancel: cancel, asked: asked}
 }
 
 // isLive says whether a run still needs looking after.
@@ -196,6 +202,9 @@ func (b *Book) Cancel(ctx context.Context, id string, cause error) error {
 	b.mu.Lock()
 	if l := b.live[id]; l != nil && !l.run.State.Final() {
 		defer b.mu.Unlock()
+		if l.asked == nil {
+			l.asked = cause
+		}
 		l.cancel(cause)
 		return nil
 	}

@@ -21,8 +21,9 @@ func (a *Agent) Retry(ctx context.Context, name, by string) error {
 		a.mu.Unlock()
 		return err
 	}
-	rec := a.records[key]
-	if rec.Kind == "" {
+	before, known := a.records[key]
+	rec := before
+	if !known {
 		r := a.want[key]
 		rec = Record{Kind: r.Kind, Name: r.Name, Source: r.Source, File: r.File, Want: r.Digest}
 	}
@@ -30,7 +31,13 @@ func (a *Agent) Retry(ctx context.Context, name, by string) error {
 	a.records[key] = rec
 	delete(a.backoff, key)
 	a.mu.Unlock()
-	if err := a.commit(ctx, store.Put(keyRecord+key, encode(rec))); err != nil {
+	if err := a.request(ctx, store.Put(keyRecord+key, nil)); err != nil {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		if now := a.records[key]; now.Retry == rec.Retry { // nothing came of it yet
+			now.Last, now.Rejected, now.Retry = before.Last, before.Rejected, before.Retry
+			a.records[key] = now
+		}
 		return err
 	}
 	a.hint()
@@ -77,9 +84,11 @@ func (a *Agent) Suspend(ctx context.Context, source, reason, by string) error {
 	if h.Reason == "" {
 		h.Reason = "no reason given"
 	}
+	before := maps.Clone(a.holds)
 	a.holds[source] = h
 	a.mu.Unlock()
-	if err := a.commit(ctx, store.Put(keyHold+source, encode(h))); err != nil {
+	if err := a.request(ctx, store.Put(keyHold+source, nil)); err != nil {
+		a.restoreHold(source, before)
 		return err
 	}
 	a.Publish(sse.Event{Type: sse.TypeHold, Level: sse.Warning, Source: source, Message: fmt.Sprintf("%s held by %s: %s", subject(source), by, h.Reason)})
@@ -94,18 +103,29 @@ func (a *Agent) Resume(ctx context.Context, source, by string) error {
 		a.mu.Unlock()
 		return a.noSource(source)
 	}
-	_, held := a.holds[source]
+	before := maps.Clone(a.holds)
+	_, held := before[source]
 	delete(a.holds, source)
 	a.mu.Unlock()
 	if !held {
 		return nil
 	}
-	if err := a.commit(ctx, store.Delete(keyHold+source)); err != nil {
+	if err := a.request(ctx, store.Delete(keyHold+source)); err != nil {
+		a.restoreHold(source, before)
 		return err
 	}
 	a.Publish(sse.Event{Type: sse.TypeHold, Source: source, Message: fmt.Sprintf("%s resumed by %s", subject(source), by)})
 	a.hint()
 	return nil
+}
+
+// restoreHold takes back what could not be recorded.
+func (a *Agent) restoreHold(source string, before map[string]Hold) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if delete(a.holds, source); before[source] != (Hold{}) {
+		a.holds[source] = before[source]
+	}
 }
 
 func subject(source string) string {

@@ -249,26 +249,3 @@ func reason(err error) string {
 	}
 	return err.Error()
 }
-
-// commit writes to the store and goes on trying while it refuses: what the
-// agent decided must not be lost to a full disk, and a full disk must not end
-// the agent. It gives up only with ctx.
-func (a *Agent) commit(ctx context.Context, ops ...store.Op) error {
-	if len(ops) == 0 {
-		return nil
-	}
-	for wait := 100 * time.Millisecond; ; wait = min(2*wait, 10*time.Second) {
-		_, err := a.Store.Commit(ctx, ops...)
-		if err == nil || ctx.Err() == nil { // who no longer waits has nothing to say about the store
-			a.degrade("store", err)
-		}
-		if err == nil || errors.Is(err, store.ErrClosed) || errors.Is(err, store.ErrConflict) {
-			return err
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("the state could not be written: %w", err)
-		case <-time.After(wait):
-		}
-	}
-}
