@@ -4,8 +4,6 @@
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 GOFLAGS_BUILD = -trimpath -ldflags "-s -w -X main.version=$(VERSION)"
 TOOL = go tool -modfile=tools/go.mod
-BENCH ?= .
-BENCHTIME ?= 1s
 
 .PHONY: build test check fmt demo bench clean
 
@@ -24,8 +22,8 @@ fmt: ## format what check would refuse
 demo: ## a repository, a commit, its plan, run and events: the whole way in under a minute
 	@go run ./internal/demo
 
-bench: ## every benchmark; BENCH=REGEXP and BENCHTIME choose
-	go test -run '^$$' -bench '$(BENCH)' -benchtime '$(BENCHTIME)' ./...
+bench: ## what is promised about speed and size, beside its peers, into BENCHMARKS.md
+	go run ./internal/bench -write
 
 clean: ## what the targets above made
 	rm -rf bin

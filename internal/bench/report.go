@@ -1,0 +1,106 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"runtime"
+	"strings"
+	"time"
+)
+
+// document is where the figures of the last whole run are kept, between two
+// marks; what stands outside of them is written by hand.
+const (
+	document  = "BENCHMARKS.md"
+	markBegin = "<!-- bench: begin (written by `make bench`) -->\n"
+	markEnd   = "<!-- bench: end -->\n"
+)
+
+// report is one run: where and when, and its rows by subject.
+type report struct {
+	facts []string
+	began time.Time
+	load  string
+	took  time.Duration
+	parts []part
+}
+
+type part struct {
+	subject subject
+	rows    []row
+}
+
+func newReport(ctx context.Context, r *rig) *report {
+	commit := output(ctx, "git", "rev-parse", "--short=12", "HEAD")
+	if output(ctx, "git", "status", "--porcelain", "--untracked-files=no") != "" {
+		commit += " with changes"
+	}
+	p := &report{began: time.Now(), load: loadAverage()}
+	p.facts = []string{
+		fmt.Sprintf("%d cores (%s), %s", runtime.NumCPU(), processor(), kernel()),
+		"Docker " + r.engineVersion + ", " + runtime.Version(),
+		"commit " + commit,
+	}
+	if r.quick {
+		p.facts = append(p.facts, "**a quick run: too few rounds for the record**")
+	}
+	return p
+}
+
+func (p *report) add(s subject, rows []row) { p.parts = append(p.parts, part{s, rows}) }
+
+func (p *report) end() { p.took = time.Since(p.began) }
+
+func (p *report) markdown() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s; %s. Load average %s at the start, %s at the end; %.0f s in all.\n\n",
+		p.began.UTC().Format("2006-01-02 15:04 UTC"), strings.Join(p.facts, "; "), p.load, loadAverage(), p.took.Seconds())
+	met, missed := 0, 0
+	for _, part := range p.parts {
+		for _, r := range part.rows {
+			switch {
+			case r.open:
+			case r.met:
+				met++
+			default:
+				missed++
+			}
+		}
+	}
+	fmt.Fprintf(&b, "Goals met: %d, missed: %d.\n\n", met, missed)
+	b.WriteString(tableHead())
+	for _, part := range p.parts {
+		fmt.Fprintf(&b, "| **%s** (`-only %s`) | | | | | |\n", part.subject.about, part.subject.name)
+		for _, r := range part.rows {
+			b.WriteString(r.markdown())
+		}
+	}
+	return b.String()
+}
+
+// write puts the run between the marks of the document.
+func (p *report) write(name string) error {
+	text, err := os.ReadFile(name)
+	if err != nil {
+		return fmt.Errorf("%w; run it at the top of the project", err)
+	}
+	head, rest, ok := bytes.Cut(text, []byte(markBegin))
+	_, tail, ended := bytes.Cut(rest, []byte(markEnd))
+	if !ok || !ended {
+		return fmt.Errorf("%s has lost its marks %q and %q; put them back", name, markBegin, markEnd)
+	}
+	return os.WriteFile(name, []byte(string(head)+markBegin+"\n"+p.markdown()+"\n"+markEnd+string(tail)), 0o644)
+}
+
+// output runs a command for a fact about the run; one that is missing is no
+// reason not to measure.
+func output(ctx context.Context, name string, args ...string) string {
+	out, err := exec.CommandContext(ctx, name, args...).Output()
+	if err != nil {
+		return "unknown"
+	}
+	return strings.TrimSpace(string(out))
+}

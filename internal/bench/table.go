@@ -1,0 +1,109 @@
+package main
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"time"
+)
+
+// row is one line of the table.
+type row struct {
+	what   string
+	got    string // what abide took
+	beside string // the peer or floor of the same run, and what it took
+	figure string // the ratio or count that the goal is about
+	goal   string
+	met    bool
+	open   bool // there is no goal: the row is for comparison
+}
+
+func (r row) verdict() string {
+	switch {
+	case r.open:
+		return ""
+	case r.met:
+		return "met"
+	}
+	return "**missed**"
+}
+
+func (r row) String() string {
+	return fmt.Sprintf("%-62s %-22s %-42s %-9s %-10s %s", r.what, r.got, r.beside, r.figure, r.goal, r.verdict())
+}
+
+// ratio is a row about a time in relation to a peer's: at most goal is met. It
+// is the median of what each round gave, so that both sides of each had the
+// same weather.
+func ratio(what string, got samples, peer string, other samples, goal float64) row {
+	rounds := make([]float64, len(got))
+	for i := range rounds {
+		rounds[i] = float64(got[i]) / float64(other[i])
+	}
+	slices.Sort(rounds)
+	f := rounds[len(rounds)/2]
+	return row{
+		what: what, got: span(got.median()), beside: peer + ": " + span(other.median()),
+		figure: fmt.Sprintf("%.2f", f), goal: fmt.Sprintf("≤ %.2f", goal), met: f <= goal,
+	}
+}
+
+// within is a row about a time that may be at most goal.
+func within(what string, got, goal time.Duration, beside string) row {
+	return row{what: what, got: span(got), figure: span(got), goal: "≤ " + span(goal), met: got <= goal, beside: beside}
+}
+
+// below is a row about a number of some unit that may be at most goal.
+func below(what string, got, goal float64, unit, beside string) row {
+	return row{
+		what: what, got: number(got) + unit, figure: number(got) + unit, goal: "≤ " + number(goal) + unit,
+		met: got <= goal, beside: beside,
+	}
+}
+
+// none is a row about something that must not happen at all.
+func none(what string, n, of int, unit string) row {
+	return row{
+		what: what, got: fmt.Sprintf("%d of %d %s", n, of, unit), figure: fmt.Sprint(n), goal: "0", met: n == 0,
+	}
+}
+
+func number(f float64) string {
+	if f == float64(int64(f)) {
+		return fmt.Sprintf("%.0f", f)
+	}
+	return fmt.Sprintf("%.3g", f)
+}
+
+// span writes a duration with three digits at most, as figures are read.
+func span(d time.Duration) string {
+	switch {
+	case d >= 10*time.Second:
+		return fmt.Sprintf("%.1f s", d.Seconds())
+	case d >= time.Second:
+		return fmt.Sprintf("%.2f s", d.Seconds())
+	case d >= 100*time.Millisecond:
+		return fmt.Sprintf("%.0f ms", d.Seconds()*1e3)
+	case d >= 10*time.Millisecond:
+		return fmt.Sprintf("%.1f ms", d.Seconds()*1e3)
+	case d >= 100*time.Microsecond:
+		return fmt.Sprintf("%.2f ms", d.Seconds()*1e3)
+	}
+	return fmt.Sprintf("%.1f µs", d.Seconds()*1e6)
+}
+
+// megabytes gives a size in MB of 10⁶ bytes, the stricter reading of a goal.
+func megabytes(n int64) float64 { return math.Round(float64(n)/1e5) / 10 }
+
+func tableHead() string {
+	return "| what | abide | beside it | figure | goal | |\n|---|---|---|---|---|---|\n"
+}
+
+func (r row) markdown() string {
+	cells := []string{r.what, r.got, r.beside, r.figure, r.goal, r.verdict()}
+	for i, c := range cells {
+		cells[i] = strings.ReplaceAll(c, "|", `\|`)
+	}
+	return "| " + strings.Join(cells, " | ") + " |\n"
+}
