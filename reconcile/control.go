@@ -196,6 +196,30 @@ func (a *Agent) Resources(context.Context) ([]ResourceStatus, error) {
 	return out, nil
 }
 
+// wanted gives what is wanted of one kind, by name.
+func (a *Agent) wanted(kind string) map[string]*Resource {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	out := map[string]*Resource{}
+	for _, r := range a.want {
+		if r.Kind == kind {
+			out[r.Name] = r
+		}
+	}
+	return out
+}
+
+// appliedDigest gives the digest of the last attempt at a resource that went
+// well, or "".
+func (a *Agent) appliedDigest(kind, name string) string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if last := a.records[kind+"/"+name].Last; last != nil && last.Result == Succeeded {
+		return last.Digest
+	}
+	return ""
+}
+
 func stateOf(c Change, rec Record) string {
 	switch {
 	case c.Problems.Err() != nil:

@@ -52,7 +52,7 @@ func (a *Agent) step(ctx context.Context) (next time.Time, pending int) {
 		lanes[lane] = append(lanes[lane], w)
 	}
 	for _, lane := range order {
-		if len(a.busy) >= a.MaxRuns || a.busy[lane] != nil {
+		if a.busy[lane] != nil || a.busyOf(lanes[lane][0].Change.Kind) >= a.MaxRuns {
 			continue // whatever ends next wakes the loop
 		}
 		a.start(ctx, lane, lanes[lane])
@@ -75,6 +75,17 @@ func (a *Agent) baseline(works []Work) (ops []store.Op) {
 		ops = append(ops, a.recorded(w.Change.Kind, w.Change.Name, done, w.Resource.Text)...)
 	}
 	return ops
+}
+
+// busyOf counts the lanes of one kind that are under way: a family that has
+// much to do holds up none of the others. The caller holds mu.
+func (a *Agent) busyOf(kind string) (n int) {
+	for _, act := range a.busy {
+		if act.changes[0].Kind == kind {
+			n++
+		}
+	}
+	return n
 }
 
 // due says whether a schedule came due that was decided not to be acted upon.
@@ -178,9 +189,14 @@ func (a *Agent) ended(ctx context.Context, w Work, o Outcome) {
 		a.reject(ctx, key, o.Rejected)
 		return
 	}
-	if o.Last.Digest != "" {
-		_ = a.commit(ctx, a.Recorded(w.Change.Kind, w.Change.Name, o.Last, w.Resource.Text)...)
+	if o.Last.Digest == "" {
+		return
 	}
+	var applied []byte
+	if !o.Kept {
+		applied = w.Resource.Text
+	}
+	_ = a.commit(ctx, a.Recorded(w.Change.Kind, w.Change.Name, o.Last, applied)...)
 }
 
 // Recorded changes the record of a resource after an attempt and gives the

@@ -116,6 +116,8 @@ type Outcome struct {
 	// Rejected says that the change was tried and rolled back: what was applied
 	// before is in force again, and the digest is not tried until it changes.
 	Rejected string
+	// Kept says that what was applied before still counts as applied.
+	Kept bool
 }
 
 // Terminal is an error that a human must mend: it is not retried until the

@@ -3,6 +3,7 @@ package reconcile
 import (
 	"fmt"
 	"maps"
+	"path"
 	"slices"
 	"strings"
 
@@ -112,6 +113,23 @@ func cycle(all map[string]*Resource, start string) []string {
 		return nil
 	}
 	return visit(start, []string{start})
+}
+
+// meantFor says whether a resource with these `hosts:` is meant for this host:
+// one of its words is the host's name, a glob over it, or a label `key=value`.
+func meantFor(hosts []string, host string, labels map[string]string) (bool, string) {
+	for _, h := range hosts {
+		if key, value, ok := strings.Cut(h, "="); ok && labels[key] == value && value != "" {
+			return true, ""
+		}
+		if ok, err := path.Match(h, host); ok && err == nil {
+			return true, ""
+		}
+	}
+	if len(hosts) == 0 {
+		return true, ""
+	}
+	return false, fmt.Sprintf("its hosts: (%s) does not name this host, %s", strings.Join(hosts, ", "), host)
 }
 
 // satisfied says whether the resource that somebody waits for is as it is

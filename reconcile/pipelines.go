@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"fmt"
 	"io/fs"
 	"iter"
 	"path"
@@ -181,21 +180,9 @@ func textDigest(text []byte) string {
 	return "sha256:" + hex.EncodeToString(sum[:])
 }
 
-// Selects implements [Selector]: a pipeline with `hosts:` runs only where one
-// of its words is this host's name, a glob over it, or a label `key=value`.
+// Selects implements [Selector].
 func (k *Pipelines) Selects(r *Resource) (bool, string) {
-	if len(r.Hosts) == 0 {
-		return true, ""
-	}
-	for _, h := range r.Hosts {
-		if key, value, ok := strings.Cut(h, "="); ok && k.Labels[key] == value && value != "" {
-			return true, ""
-		}
-		if ok, err := path.Match(h, k.Host); ok && err == nil {
-			return true, ""
-		}
-	}
-	return false, fmt.Sprintf("its hosts: (%s) does not name this host, %s", strings.Join(r.Hosts, ", "), k.Host)
+	return meantFor(r.Hosts, k.Host, k.Labels)
 }
 
 // Observe implements [Kind].

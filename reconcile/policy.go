@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"path"
 	"slices"
 
 	"github.com/abide-agent/abide/internal/problem"
@@ -13,6 +14,7 @@ type Policy struct {
 	Kinds       []string // empty: all
 	DockerHosts []string // values of docker.host, besides the agent's own engine
 	AnyHost     bool     // every docker.host: for a file that its reader names himself
+	UnitNames   []string // globs over the names of units; empty: any
 	// HostExecutor lets jobs run as plain processes, where the agent does that.
 	HostExecutor bool
 }
@@ -20,6 +22,23 @@ type Policy struct {
 // GrantsKind says whether resources of kind may come from this source.
 func (p Policy) GrantsKind(kind string) bool {
 	return len(p.Kinds) == 0 || slices.Contains(p.Kinds, kind) || slices.Contains(p.Kinds, kind+"s")
+}
+
+// UnitName gives the violation of a unit's name, if it is one.
+func (p Policy) UnitName(name string) (problem.Problem, bool) {
+	for _, glob := range p.UnitNames {
+		if ok, err := path.Match(glob, name); ok && err == nil {
+			return problem.Problem{}, false
+		}
+	}
+	if len(p.UnitNames) == 0 {
+		return problem.Problem{}, false
+	}
+	return problem.Problem{
+		Severity: problem.Error, Rule: "unit_names",
+		Message: "the name " + name + " is outside the unit names that the policy of this source grants",
+		Hint:    "rename the unit, or add a glob to policy.unit_names of the source",
+	}, true
 }
 
 // Host gives the violation of running jobs as plain processes, if it is one.

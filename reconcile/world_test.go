@@ -265,12 +265,17 @@ func (w *world) wake(change ...func(*Config)) *life {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	c.Kinds = []Kind{k}
+	c.Kinds = append([]Kind{k}, c.Kinds...)
 	a, err := New(w.t.Context(), c)
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	k.Attach(a)
+	for _, other := range c.Kinds {
+		if u, ok := other.(*Units); ok {
+			u.Attach(a)
+		}
+	}
 	return &life{Agent: a, Pipelines: k}
 }
 

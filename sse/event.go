@@ -47,6 +47,14 @@ const (
 	TypeHealth              = "health"
 	TypeStale               = "stale" // per client, unnumbered: what was asked for is gone
 	TypeGap                 = "gap"   // ids that a crash may have swallowed
+
+	TypeUnitStarted    = "unit_started"
+	TypeUnitChanged    = "unit_changed" // placed, stopped, enabled: anything done that did not start it
+	TypeUnitFailed     = "unit_failed"
+	TypeUnitDrift      = "unit_drift"
+	TypeUnitRepaired   = "unit_repaired"
+	TypeUnitRemoved    = "unit_removed"
+	TypeUnitRolledBack = "unit_rolled_back"
 )
 
 // Event is one entry of the log. ID and Time are given by [Log.Publish]; the

@@ -73,6 +73,7 @@ var Rows = []Row{
 		{"runner", "the kind of the pipelines plans and runs them"},
 		{"sources", "desired state comes as snapshots"},
 		{"sse", "every step is an event"},
+		{"units", "the kind of the units reads them and drives their engine"},
 	}},
 
 	{"internal/settings", []Arrow{

@@ -1,0 +1,186 @@
+package reconcile
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/abide-agent/abide/sse"
+	"github.com/abide-agent/abide/units"
+)
+
+// Bounds of repairing one unit: the wait between two repairs doubles from the
+// first to the second bound, and after so many in a row the agent gives up,
+// visibly. A unit that stays well for calmAfter begins anew.
+const (
+	minRepairWait = time.Second
+	maxRepairWait = time.Minute
+	maxRepairs    = 10
+	calmAfter     = 10 * time.Minute
+)
+
+// repair is what was done lately about one unit's drift.
+type repair struct {
+	times int
+	last  time.Time
+	said  bool // that nothing more is tried
+}
+
+// Observe implements [Kind]: what the world shows of each wanted unit, in the
+// form of a wish. A unit in motion shows nothing yet. Drift that is to be left
+// alone is reported, once, and shown as if all were well.
+func (k *Units) Observe(ctx context.Context) (Observed, error) {
+	states, err := k.Engine.States(ctx, false)
+	if err != nil {
+		return nil, err
+	}
+	out := Observed{}
+	for name, r := range k.agent.wanted(UnitKind) {
+		spec, ok := r.Spec.(*unitSpec)
+		st, there := states[name]
+		if !ok || r.Broken() || !there || moving(st) {
+			continue
+		}
+		have, why := observed(spec, name, st)
+		if have == r.Digest {
+			k.wentWell(name)
+			out[name] = have
+			continue
+		}
+		if !k.toRepair(name, r, spec, why) {
+			continue
+		}
+		out[name] = have
+	}
+	return out, nil
+}
+
+// moving says whether a unit is on its way from one state to another.
+func moving(st units.Status) bool {
+	switch st.Active {
+	case "activating", "deactivating", "reloading":
+		return true
+	}
+	return st.Job != ""
+}
+
+// observed puts a unit's status in the form of a wish, and what is wrong with it
+// in words.
+func observed(spec *unitSpec, name string, st units.Status) (have, why string) {
+	state := st.State()
+	if units.IsTemplate(name) {
+		state = spec.want // it has no state of its own
+	}
+	have = wish(st.Digest, state)
+	switch {
+	case st.Masked:
+		return have + "+masked", "it is masked"
+	case st.Missing:
+		return "missing", "its file was deleted"
+	case st.Digest != spec.unit.Content && st.Placed == spec.unit.Content:
+		return have, "its files were edited"
+	case spec.install && !st.Enabled && spec.want == units.Launched:
+		return have + "+disabled", "it is not enabled"
+	}
+	why = fmt.Sprintf("it is %s", st.Active)
+	if st.Result != "" && st.Result != "success" {
+		why += " (" + st.Result + ")"
+	}
+	return have, why
+}
+
+// toRepair says whether drift is to be repaired, and reports it once.
+func (k *Units) toRepair(name string, r *Resource, spec *unitSpec, why string) bool {
+	k.mu.Lock()
+	known := k.drifted[name] == why
+	k.drifted[name] = why
+	tired := k.repairs[name] != nil && k.repairs[name].times >= maxRepairs
+	k.mu.Unlock()
+	applied := k.agent.appliedDigest(UnitKind, name) == r.Digest
+	if applied && !known && spec.drift != units.DriftOff {
+		k.Publish(sse.Event{
+			Type: sse.TypeUnitDrift, Level: sse.Warning, Source: r.Source, Revision: r.Revision, Pipeline: name,
+			Message: fmt.Sprintf("Unit %s is not as it was made: %s", name, why), Fields: map[string]any{"unit": name, "policy": string(spec.drift)},
+		})
+	}
+	return spec.drift == units.DriftRepair && !tired
+}
+
+func (k *Units) wentWell(name string) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	delete(k.drifted, name)
+	if r := k.repairs[name]; r != nil && k.Now().Sub(r.last) > calmAfter {
+		delete(k.repairs, name)
+	}
+}
+
+// patience gives how long a repair has to wait for its turn; zero for anything
+// that is no repair. It counts the repair when its turn has come.
+func (k *Units) patience(w Work) time.Duration {
+	last := w.Record.Last
+	if w.Change.Operation != OpRun || last == nil || last.Digest != w.Change.Digest || w.Record.Retry != nil {
+		k.mu.Lock()
+		delete(k.repairs, w.Change.Name)
+		k.mu.Unlock()
+		return 0
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	r := k.repairs[w.Change.Name]
+	if r == nil {
+		r = &repair{}
+		k.repairs[w.Change.Name] = r
+	}
+	if r.times > 0 {
+		wait := min(minRepairWait<<(r.times-1), maxRepairWait)
+		if left := wait - k.Now().Sub(r.last); left > 0 {
+			return left
+		}
+	}
+	r.times++
+	r.last = k.Now()
+	if r.times == maxRepairs && !r.said {
+		r.said = true
+		k.tell(w, sse.TypeUnitFailed, sse.Error, fmt.Sprintf("Unit %s was repaired %d times in a row; it is left alone until it changes or `abide retry %s`",
+			w.Change.Name, maxRepairs, w.Change.Name), nil)
+	}
+	return 0
+}
+
+// tellDone publishes what was done to a unit.
+func (k *Units) tellDone(w Work, res units.Result) {
+	if len(res.Did) == 0 {
+		return
+	}
+	typ := sse.TypeUnitChanged
+	last := w.Record.Last
+	repaired := w.Change.Operation == OpRun && last != nil && last.Digest == w.Change.Digest && w.Record.Retry == nil
+	switch {
+	case repaired:
+		typ = sse.TypeUnitRepaired
+	case w.Change.Operation == OpRemove:
+		typ = sse.TypeUnitRemoved
+	case res.Status.State() == units.Launched:
+		typ = sse.TypeUnitStarted
+	}
+	k.tell(w, typ, sse.Success, fmt.Sprintf("Unit %s: %s", w.Change.Name, strings.Join(res.Did, ", ")), map[string]any{
+		"did": res.Did, "active_state": res.Status.Active, "pid": res.Status.PID,
+	})
+}
+
+// tellFailed publishes why a unit is not as wanted, with its last lines.
+func (k *Units) tellFailed(w Work, res units.Result) {
+	k.tell(w, sse.TypeUnitFailed, sse.Error, fmt.Sprintf("Unit %s failed: %v", w.Change.Name, res.Err), map[string]any{
+		"error": res.Err.Error(), "result": res.Status.Result, "exit_code": res.Status.Exit, "journal": res.Log,
+	})
+}
+
+func (k *Units) tell(w Work, typ, level, message string, fields map[string]any) {
+	all := map[string]any{"unit": w.Change.Name}
+	for key, v := range fields {
+		all[key] = v
+	}
+	k.Publish(sse.Event{Type: typ, Level: level, Source: w.Change.Source, Revision: w.Change.Revision, Pipeline: w.Change.Name, Message: message, Fields: all})
+}

@@ -1,0 +1,308 @@
+package reconcile
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/aymanbagabas/go-udiff"
+
+	"github.com/abide-agent/abide/internal/problem"
+	"github.com/abide-agent/abide/sources"
+	"github.com/abide-agent/abide/sse"
+	"github.com/abide-agent/abide/units"
+)
+
+// UnitKind is the name of the kind.
+const UnitKind = "unit"
+
+// UnitConfig is what the kind of units is made of.
+type UnitConfig struct {
+	Engine  units.Engine
+	Drift   units.Drift // where neither the unit nor its source says otherwise
+	Publish func(sse.Event)
+	Machine units.Machine
+	Host    string
+	Labels  map[string]string
+	Wait    time.Duration // for one unit of a batch before the others go on; 5 s when zero
+	Now     func() time.Time
+}
+
+// Units is the [Kind] of systemd units. What is there is observed all the time;
+// a wish is fulfilled when the files on disk and the state of the unit are as
+// wanted, and anything else is drift.
+type Units struct {
+	UnitConfig
+	agent *Agent
+
+	mu      sync.Mutex
+	repairs map[string]*repair
+	drifted map[string]string // what was reported of a unit
+}
+
+var (
+	_ Kind     = (*Units)(nil)
+	_ Selector = (*Units)(nil)
+	_ Watcher  = (*Units)(nil)
+)
+
+// NewUnits makes the kind. Attach completes it.
+func NewUnits(c UnitConfig) *Units {
+	if c.Wait == 0 {
+		c.Wait = 5 * time.Second
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Drift == "" {
+		c.Drift = units.DriftRepair
+	}
+	return &Units{UnitConfig: c, repairs: map[string]*repair{}, drifted: map[string]string{}}
+}
+
+// Attach gives the kind the agent that knows what is wanted.
+func (k *Units) Attach(a *Agent) { k.agent = a }
+
+// unitSpec is the parsed form of a unit's resource.
+type unitSpec struct {
+	unit    *units.Unit
+	want    units.State
+	drift   units.Drift
+	install bool // it has an [Install] section, so it is enabled
+}
+
+// Name implements [Kind].
+func (k *Units) Name() string { return UnitKind }
+
+// Wants implements [Kind]: unit files directly in the source or below units/.
+func (k *Units) Wants(name string) bool {
+	dir, _, nested := strings.Cut(name, "/")
+	if nested && dir != "units" || strings.HasSuffix(path.Dir(name), ".d") {
+		return false
+	}
+	return units.IsUnit(path.Base(name))
+}
+
+// Claims implements [Kind].
+func (k *Units) Claims(File) (bool, string) { return true, "" }
+
+// Parse implements [Kind]: a unit is more than its file, so Load reads it.
+func (k *Units) Parse(File) any { return struct{}{} }
+
+// stater is a tree that says itself what is wanted of its units, as the
+// registry of units created over the API does.
+type stater interface {
+	Desired(name string) (units.State, bool)
+}
+
+// Load implements [Kind].
+func (k *Units) Load(snap *sources.Snapshot, file File, _ any, policy Policy) Resource {
+	name := path.Base(file.Path)
+	dropIns, faults := readDropIns(snap.Tree, file.Path+".d")
+	u, more := units.Load(name, units.Part{Path: file.Path, Text: file.Data}, dropIns)
+	r := Resource{Kind: UnitKind, Name: name, Problems: append(faults, more...)}
+	if v, violated := policy.UnitName(name); violated {
+		v.File = file.Path
+		r.Problems = append(r.Problems, v)
+	}
+	spec := &unitSpec{unit: u, want: u.Abide.Desired, drift: u.Abide.Drift, install: hasInstall(u)}
+	if s, ok := snap.Tree.(stater); ok {
+		if want, known := s.Desired(name); known {
+			spec.want = want
+		}
+	}
+	if spec.want == "" {
+		spec.want = units.Launched
+	}
+	if units.IsTemplate(name) && spec.want == units.Launched {
+		spec.want = units.Loaded // a template is only placed
+	}
+	if spec.drift == "" {
+		spec.drift = k.Drift
+	}
+	r.Spec, r.After, r.Hosts = spec, u.Abide.DependsOn, u.Abide.Hosts
+	r.Text, r.Digest = bundle(u.Text, u.DropIns), wish(u.Content, spec.want)
+	return r
+}
+
+// wish is the digest of what is wanted of a unit: its files and its state.
+func wish(content string, state units.State) string { return content + "+" + string(state) }
+
+func hasInstall(u *units.Unit) bool {
+	return slices.ContainsFunc(units.Effective(u.Text, u.DropIns), func(o units.Option) bool { return o.Section == "Install" })
+}
+
+// readDropIns reads NAME.d/*.conf beside a unit file.
+func readDropIns(tree fs.FS, dir string) (parts []units.Part, faults problem.List) {
+	entries, err := fs.ReadDir(tree, dir)
+	if err != nil {
+		return nil, nil // most units have none
+	}
+	for _, e := range entries {
+		if e.IsDir() || path.Ext(e.Name()) != ".conf" {
+			continue
+		}
+		file := dir + "/" + e.Name()
+		text, err := readBounded(tree, file)
+		if err != nil {
+			faults = append(faults, problem.Problem{Severity: problem.Error, File: file, Message: "the drop-in can't be read: " + err.Error(), Hint: "mend it"})
+			continue
+		}
+		parts = append(parts, units.Part{Path: file, Text: text})
+	}
+	return parts, faults
+}
+
+// Selects implements [Selector]: `[X-Abide] Hosts=`, and what [X-Fleet] asks of
+// the machine.
+func (k *Units) Selects(r *Resource) (bool, string) {
+	if ok, why := meantFor(r.Hosts, k.Host, k.Labels); !ok {
+		return false, why
+	}
+	if spec, ok := r.Spec.(*unitSpec); ok && !r.Broken() {
+		return spec.unit.Fleet.Fits(k.Machine)
+	}
+	return true, ""
+}
+
+// Lane implements [Kind]: units are made true in batches, so that a batch costs
+// one reload.
+func (k *Units) Lane(Change) string { return "units" }
+
+// Describe implements [Kind].
+func (k *Units) Describe(c *Change, want *Resource, applied []byte) {
+	switch {
+	case want == nil:
+		c.Details = append(c.Details, "it is stopped and its files are removed")
+	case len(applied) == 0:
+		c.Details = append(c.Details, "it is placed and brought to "+string(want.Spec.(*unitSpec).want))
+	case !bytes.Equal(applied, want.Text):
+		c.Diff = udiff.Unified("a/"+want.File, "b/"+want.File, string(applied), string(want.Text))
+	}
+}
+
+// Watch implements [Watcher].
+func (k *Units) Watch(ctx context.Context, hint func()) error {
+	err := k.Engine.Watch(ctx, func(string) { hint() })
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
+
+// bundle joins a unit file and its drop-ins for people to read and for a
+// rollback to take apart again.
+func bundle(text []byte, dropIns []units.DropIn) []byte {
+	out := bytes.Clone(text)
+	for _, d := range dropIns {
+		if len(out) > 0 && out[len(out)-1] != '\n' {
+			out = append(out, '\n')
+		}
+		out = append(append(out, dropInMark+d.Name+"\n"...), d.Text...)
+	}
+	return out
+}
+
+const dropInMark = "# --- drop-in "
+
+func unbundle(text []byte) (file []byte, dropIns []units.DropIn) {
+	parts := strings.Split("\n"+string(text), "\n"+dropInMark)
+	file = []byte(strings.TrimPrefix(parts[0], "\n"))
+	if len(parts) > 1 {
+		file = append(file, '\n')
+	}
+	for i, p := range parts[1:] {
+		name, body, _ := strings.Cut(p, "\n")
+		if i < len(parts)-2 {
+			body += "\n"
+		}
+		dropIns = append(dropIns, units.DropIn{Name: name, Text: []byte(body)})
+	}
+	return file, dropIns
+}
+
+// Apply implements [Kind].
+func (k *Units) Apply(ctx context.Context, batch []Work, report func(Work, Outcome)) {
+	works := map[string]Work{}
+	var targets []units.Target
+	for _, w := range batch {
+		if period := k.patience(w); period > 0 {
+			report(w, Outcome{Err: &Waiting{For: "the next try to repair it", Period: period}})
+			continue
+		}
+		works[w.Change.Name] = w
+		targets = append(targets, k.target(w))
+	}
+	if len(targets) == 0 {
+		return
+	}
+	k.Engine.Converge(ctx, targets, k.Wait, func(t units.Target, res units.Result) {
+		w := works[t.Name]
+		report(w, k.outcome(ctx, w, t, res))
+	})
+}
+
+func (k *Units) target(w Work) units.Target {
+	t := units.Target{Name: w.Change.Name, Source: w.Change.Source}
+	if w.Change.Operation == OpRemove {
+		t.Remove, t.Want = true, units.Inactive
+		return t
+	}
+	spec := w.Resource.Spec.(*unitSpec)
+	t.Want, t.Text, t.DropIns, t.Digest, t.Probe = spec.want, spec.unit.Text, spec.unit.DropIns, spec.unit.Content, spec.unit.Abide.Probe
+	t.Restart = len(w.Applied) == 0 || units.MeaningfulDigest(unbundle(w.Applied)) != spec.unit.Meaning
+	return t
+}
+
+// outcome turns what an engine says of a target into what the record needs, and
+// tells about it.
+func (k *Units) outcome(ctx context.Context, w Work, t units.Target, res units.Result) Outcome {
+	switch {
+	case errors.Is(res.Err, units.ErrBusy):
+		return Outcome{Err: &Waiting{For: "its job, which goes on", Period: k.Wait}}
+	case errors.Is(res.Err, units.ErrUnavailable):
+		return Outcome{Err: res.Err}
+	case res.Err == nil:
+		k.tellDone(w, res)
+		return Outcome{Last: k.last(w, Succeeded, "")}
+	}
+	k.tellFailed(w, res)
+	if spec, ok := specOf(w); ok && spec.unit.Abide.Rollback && len(w.Applied) > 0 && !bytes.Equal(w.Applied, w.Resource.Text) {
+		return k.rollBack(ctx, w, t, res.Err)
+	}
+	return Outcome{Last: k.last(w, Failed, res.Err.Error()), Kept: true}
+}
+
+func specOf(w Work) (*unitSpec, bool) {
+	if w.Resource == nil {
+		return nil, false
+	}
+	spec, ok := w.Resource.Spec.(*unitSpec)
+	return spec, ok
+}
+
+func (k *Units) last(w Work, r Result, why string) Last {
+	return Last{Digest: w.Change.Digest, Revision: w.Change.Revision, When: k.Now(), Result: r, Reason: why}
+}
+
+// rollBack puts the last good content of a unit back. The digest that failed is
+// rejected; a rollback that fails too is a failure and never reads as success.
+func (k *Units) rollBack(ctx context.Context, w Work, t units.Target, cause error) Outcome {
+	t.Text, t.DropIns = unbundle(w.Applied)
+	t.Digest, t.Restart = units.Content(t.Text, t.DropIns), true
+	var back units.Result
+	k.Engine.Converge(ctx, []units.Target{t}, k.Wait, func(_ units.Target, r units.Result) { back = r })
+	if back.Err != nil {
+		k.tell(w, sse.TypeUnitFailed, sse.Error, fmt.Sprintf("Unit %s could not be rolled back either: %v", t.Name, back.Err), nil)
+		return Outcome{Last: k.last(w, Failed, fmt.Sprintf("%v; the rollback failed too: %v", cause, back.Err)), Kept: true}
+	}
+	k.tell(w, sse.TypeUnitRolledBack, sse.Warning, fmt.Sprintf("Unit %s was rolled back to its last good content: %v", t.Name, cause), nil)
+	return Outcome{Rejected: w.Change.Digest}
+}
