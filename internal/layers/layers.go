@@ -64,7 +64,9 @@ var Rows = []Row{
 		{"sse", "pulling and building tell their progress in the words of the events"},
 	}},
 
-	{Package: "units"},
+	{"units", []Arrow{
+		{"internal/problem", "the faults of a unit file are problems"},
+	}},
 
 	{"reconcile", []Arrow{
 		{"internal/failpoint", "each step of the journal has one"},
