@@ -11,13 +11,17 @@ import (
 	"time"
 )
 
-// File is a source that is one file, named on purpose. The tree of its snapshots
-// is the directory it stands in, so that what it copies and builds from is there;
-// nothing else in that directory is desired state, nor watched.
+// File is a source that is one file, named on purpose. Nothing beside it is
+// desired state, nor watched, but what it copies and builds from is in the tree
+// of its snapshots. That is the directory that its path starts from: whoever
+// writes `-f ci/build.yaml` stands at the top of the project, and pin copied from
+// there. A path that says nothing of the kind, being absolute or leading up,
+// gives the directory that the file lies in.
 type File struct {
-	path, dir, base string
-	cache           digestCache
-	root            heldRoot
+	path, dir string // of the file, and of the directory that it lies in
+	name      string // below the root
+	cache     digestCache
+	root      heldRoot
 }
 
 var _ Source = (*File)(nil)
@@ -32,17 +36,34 @@ func NewFile(path string) (*File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the file %s: %w", path, err)
 	}
-	return &File{path: full, dir: filepath.Dir(full), base: filepath.Base(full), cache: digestCache{now: time.Now}, root: heldRoot{path: filepath.Dir(full)}}, nil
+	f := &File{path: full, dir: filepath.Dir(full), cache: digestCache{now: time.Now}}
+	f.root.path, f.name = startOf(path, full)
+	return f, nil
+}
+
+// startOf gives the directory that a path starts from, and the file's name below
+// it. A link on the way that leads out of it makes the path start where it ends.
+func startOf(path, full string) (root, name string) {
+	dir, base := filepath.Split(full)
+	if path = filepath.Clean(path); filepath.IsLocal(path) {
+		start := full[:len(full)-len(path)]
+		realStart, err := filepath.EvalSymlinks(start)
+		realDir, err2 := filepath.EvalSymlinks(dir)
+		if err == nil && err2 == nil && within(realStart, realDir) {
+			return filepath.Clean(start), filepath.ToSlash(path)
+		}
+	}
+	return filepath.Clean(dir), base
 }
 
 // Name implements Source: it is the file's name.
-func (f *File) Name() string { return f.base }
+func (f *File) Name() string { return filepath.Base(f.path) }
 
 // Location implements Source.
 func (f *File) Location() string { return f.path }
 
 // Only is the name of the file in the tree of the snapshots.
-func (f *File) Only() string { return f.base }
+func (f *File) Only() string { return f.name }
 
 // Snapshot implements Source. The revision is the digest of the file alone.
 func (f *File) Snapshot(ctx context.Context) (*Snapshot, error) {
@@ -67,9 +88,9 @@ func (f *File) Snapshot(ctx context.Context) (*Snapshot, error) {
 	scan := &dirScan{root: root, max: defaultMaxFiles, cache: &f.cache, lazy: true}
 	top, err := scan.begin()
 	if err != nil {
-		return nil, dirError(f.dir, err)
+		return nil, dirError(f.root.path, err)
 	}
-	e, at, err := resolve(top, "open", f.base, true)
+	e, at, err := resolve(top, "open", f.name, true)
 	if errors.Is(err, ErrOutside) {
 		return nil, say(ErrOutside, "%s is a link that leaves its directory; name the file that it points to", f.path)
 	}
@@ -78,10 +99,10 @@ func (f *File) Snapshot(ctx context.Context) (*Snapshot, error) {
 	}
 	sum, err := scan.digest(e.(*dirNode))
 	if err != nil {
-		return nil, fmt.Errorf("the file %s cannot be read: %w", filepath.Join(f.dir, at), unwrapPath(err))
+		return nil, fmt.Errorf("the file %s cannot be read: %w", filepath.Join(f.root.path, at), unwrapPath(err))
 	}
 	rev := "sha256:" + hex.EncodeToString(sum[:])
-	return &Snapshot{Source: f.base, Revision: rev, Content: rev, Only: f.base, Tree: &tree{root: top}}, nil
+	return &Snapshot{Source: f.Name(), Revision: rev, Content: rev, Only: f.name, Tree: &tree{root: top}}, nil
 }
 
 // At implements Source. A file keeps no history.

@@ -60,6 +60,36 @@ func TestFileShowsItsDirectoryButIsOneFile(t *testing.T) {
 	}
 }
 
+// TestFileStandsWhereItsPathStarts names one file by several paths.
+func TestFileStandsWhereItsPathStarts(t *testing.T) {
+	top := t.TempDir()
+	write(t, filepath.Join(top, "app/ci/p.yaml"), "x")
+	write(t, filepath.Join(top, "else/p.yaml"), "x")
+	check(t, os.Symlink("../else", filepath.Join(top, "app/out")))
+	check(t, os.Symlink("ci", filepath.Join(top, "app/in")))
+	t.Chdir(filepath.Join(top, "app"))
+	for path, want := range map[string]struct{ only, beside string }{
+		"ci/p.yaml":                         {"ci/p.yaml", "ci"},
+		"./ci//p.yaml":                      {"ci/p.yaml", "ci"},
+		"in/p.yaml":                         {"in/p.yaml", "ci"},
+		"../app/ci/p.yaml":                  {"p.yaml", "p.yaml"},
+		"out/p.yaml":                        {"p.yaml", "p.yaml"},
+		filepath.Join(top, "app/ci/p.yaml"): {"p.yaml", "p.yaml"},
+		filepath.Join(top, "app/ci/../ci/p.yaml"): {"p.yaml", "p.yaml"},
+	} {
+		f, err := sources.NewFile(path)
+		check(t, err)
+		s := snap(t, f)
+		if s.Only != want.only || f.Only() != want.only || s.Source != "p.yaml" || readFile(t, s, s.Only) != "x" {
+			t.Errorf("%s: %q in the tree, want %q", path, s.Only, want.only)
+		}
+		if _, err := fs.Stat(s.Tree, want.beside); err != nil {
+			t.Errorf("%s: %v", path, err)
+		}
+		check(t, f.Close())
+	}
+}
+
 func TestFileSaysWhatIsWrong(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

@@ -62,7 +62,7 @@ func (a *parts) source(s settings.Source) (c reconcile.SourceConfig, err error) 
 		c.Type = "file"
 		var f *sources.File
 		if f, err = sources.NewFile(s.File); err == nil {
-			c.Source = named{f, s.Name}
+			c.Source, c.As = named{f, s.Name}, stem(s.File)
 		}
 	}
 	return c, err
@@ -96,9 +96,12 @@ func (n named) rename(snap *sources.Snapshot, err error) (*sources.Snapshot, err
 // explicit makes the source of a file given with -f: it runs every time, and
 // whoever names it vouches for the engine that it names.
 func (a *parts) explicit(file string, stdin io.Reader, taken map[string]bool) (c reconcile.SourceConfig, err error) {
-	name := strings.TrimSuffix(filepath.Base(file), filepath.Ext(file))
+	name := stem(file)
 	if file == "-" {
 		name = "stdin"
+	}
+	if a.settings.Name != "" {
+		name = a.settings.Name
 	}
 	for base, n := name, 2; taken[name]; n++ {
 		name = fmt.Sprintf("%s-%d", base, n)
@@ -123,6 +126,9 @@ func (a *parts) explicit(file string, stdin io.Reader, taken map[string]bool) (c
 	c.Source = named{f, name}
 	return c, nil
 }
+
+// stem is a file's name without its directory and extension.
+func stem(file string) string { return strings.TrimSuffix(filepath.Base(file), filepath.Ext(file)) }
 
 // triggerTree is what request bodies may copy and build from.
 func triggerTree(root string) fs.FS {

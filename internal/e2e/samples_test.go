@@ -23,10 +23,19 @@ type sample struct {
 	files map[string]string // beside the pipeline
 	yaml  string
 	env   []string
+	args  []string // other than `apply -f pipeline.yaml`
 	code  int
 	says  []string // each is a regular expression over the output
 	never []string
 	after func(t *testing.T, dir string)
+}
+
+// removeBuilt removes the image of a job, which has pin's name and one that
+// holds the digest of its content.
+func removeBuilt(job string) func(*testing.T, string) {
+	return func(t *testing.T, _ string) {
+		docker(t, "rmi", job+"-custom:latest", docker(t, "images", "--format", "{{.Repository}}:{{.Tag}}", "abide/pipeline-"+job))
+	}
 }
 
 // ownJob names a job that no other run of these tests has: its image is called
@@ -88,10 +97,14 @@ JOB:
 `,
 		says:  []string{`\] built yes`, `\] from the context`, `\] main.py`, `\] root`},
 		never: []string{`debug.log`, `\] node_modules`},
-		after: func(t *testing.T, _ string) {
-			// Under pin's name and under one that holds its content's digest.
-			docker(t, "rmi", ownJob+"-custom:latest", docker(t, "images", "--format", "{{.Repository}}:{{.Tag}}", "abide/pipeline-"+ownJob))
-		},
+		after: removeBuilt(ownJob),
+	},
+	{
+		name:  "a file below the directory that its path starts from",
+		files: map[string]string{"ci/pipeline.yaml": "workflow: [JOB-ci]\nJOB-ci: {dockerfile: ci/Dockerfile, copyFiles: true, script: [ls, cat src/main.py]}\n", "ci/Dockerfile": "FROM IMAGE\n", "src/main.py": "print()\n"},
+		args:  []string{"apply", "-f", "ci/pipeline.yaml"},
+		says:  []string{`\] ci\n`, `\] src\n`, `\] print\(\)`},
+		after: removeBuilt(ownJob + "-ci"),
 	},
 	{
 		name: "an artifact comes to where the command was called",
@@ -182,7 +195,10 @@ func TestSamples(t *testing.T) {
 				write(t, filepath.Join(dir, name), fill(text))
 			}
 			write(t, filepath.Join(dir, "pipeline.yaml"), fill(s.yaml))
-			out, code := abide(t, dir, s.env, "apply", "-f", "pipeline.yaml")
+			if s.args == nil {
+				s.args = []string{"apply", "-f", "pipeline.yaml"}
+			}
+			out, code := abide(t, dir, s.env, s.args...)
 			if code != s.code {
 				t.Errorf("exit code %d, want %d", code, s.code)
 			}
