@@ -82,10 +82,8 @@ func dirError(path string, err error) error {
 		return err
 	case errors.Is(err, fs.ErrNotExist):
 		return say(fs.ErrNotExist, "the directory %s does not exist; create it, or correct the path", path)
-	case errors.Is(err, fs.ErrPermission):
-		return fmt.Errorf("the directory %s cannot be read: %w; run abide as a user who may read it", path, unwrapPath(err))
 	case errors.Is(err, errTooMany):
 		return fmt.Errorf("the directory %s: %w", path, err)
 	}
-	return fmt.Errorf("the directory %s cannot be read: %w", path, err)
+	return unreadable("the directory "+path, err)
 }

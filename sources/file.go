@@ -75,7 +75,7 @@ func (f *File) Snapshot(ctx context.Context) (*Snapshot, error) {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, say(fs.ErrNotExist, "the file %s does not exist; correct the path", f.path)
 	case err != nil:
-		return nil, fmt.Errorf("the file %s cannot be read: %w", f.path, unwrapPath(err))
+		return nil, unreadable("the file "+f.path, err)
 	case info.IsDir():
 		return nil, fmt.Errorf("%s is a directory, not a file; watch it as one", f.path)
 	case !info.Mode().IsRegular():
@@ -95,11 +95,11 @@ func (f *File) Snapshot(ctx context.Context) (*Snapshot, error) {
 		return nil, say(ErrOutside, "%s is a link that leaves its directory; name the file that it points to", f.path)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("the file %s cannot be read: %w", f.path, unwrapPath(err))
+		return nil, unreadable("the file "+f.path, err)
 	}
 	sum, err := scan.digest(e.(*dirNode))
 	if err != nil {
-		return nil, fmt.Errorf("the file %s cannot be read: %w", filepath.Join(f.root.path, at), unwrapPath(err))
+		return nil, unreadable("the file "+filepath.Join(f.root.path, at), err)
 	}
 	rev := "sha256:" + hex.EncodeToString(sum[:])
 	return &Snapshot{Source: f.Name(), Revision: rev, Content: rev, Only: f.name, Tree: &tree{root: top}}, nil

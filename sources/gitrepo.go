@@ -29,7 +29,7 @@ func findRepo(root string) (repoPaths, error) {
 	case errors.Is(err, fs.ErrNotExist):
 		return repoPaths{}, say(fs.ErrNotExist, "the Git repository %s does not exist; create it, or correct the path", root)
 	case err != nil:
-		return repoPaths{}, fmt.Errorf("the Git repository %s cannot be read: %w", root, unwrapPath(err))
+		return repoPaths{}, unreadable("the Git repository "+root, err)
 	case !info.IsDir():
 		return repoPaths{}, fmt.Errorf("%s is a file, not a Git repository; give the directory that holds .git", root)
 	}
@@ -41,7 +41,7 @@ func findRepo(root string) (repoPaths, error) {
 	case err == nil:
 		return followGitFile(root, dot)
 	case !errors.Is(err, fs.ErrNotExist):
-		return repoPaths{}, fmt.Errorf("the Git repository %s cannot be read: %w", root, unwrapPath(err))
+		return repoPaths{}, unreadable("the Git repository "+root, err)
 	}
 	return withCommon(root, root)
 }
@@ -50,7 +50,7 @@ func findRepo(root string) (repoPaths, error) {
 func followGitFile(root, dot string) (repoPaths, error) {
 	text, err := readSmall(dot)
 	if err != nil {
-		return repoPaths{}, fmt.Errorf("the Git repository %s cannot be read: %w", root, unwrapPath(err))
+		return repoPaths{}, unreadable("the Git repository "+root, err)
 	}
 	dir, ok := strings.CutPrefix(strings.TrimSpace(text), "gitdir: ")
 	if !ok {
@@ -74,7 +74,7 @@ func withCommon(root, git string) (repoPaths, error) {
 	}
 	if err := mayRead(paths); err != nil {
 		if errors.Is(err, fs.ErrPermission) {
-			return repoPaths{}, fmt.Errorf("the Git repository %s cannot be read: %w; run abide as a user who may read it", root, unwrapPath(err))
+			return repoPaths{}, unreadable("the Git repository "+root, err)
 		}
 		return repoPaths{}, notARepo(root)
 	}

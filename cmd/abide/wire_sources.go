@@ -107,10 +107,7 @@ func (a *parts) explicit(file string, stdin io.Reader, taken map[string]bool) (c
 		name = fmt.Sprintf("%s-%d", base, n)
 	}
 	taken[name] = true
-	c = reconcile.SourceConfig{Type: "file", Explicit: true, Policy: reconcile.Policy{AnyHost: true, HostExecutor: true}}
-	if len(a.settings.Files) == 1 {
-		c.As = a.settings.Name // -n
-	}
+	c = reconcile.SourceConfig{Type: "file", Explicit: true, As: name, Policy: reconcile.Policy{AnyHost: true, HostExecutor: true}}
 	if file == "-" {
 		text, err := io.ReadAll(io.LimitReader(stdin, reconcile.MaxFileBytes+1))
 		if err != nil {

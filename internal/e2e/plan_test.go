@@ -96,14 +96,14 @@ func TestPlanIsWhatApplyDoes(t *testing.T) {
 		change  map[string]string // file → text; "" removes it
 		do      func()
 		want    []string          // what both do
-		reasons map[string]string // a part of what the plan says of a pipeline
+		reasons map[string]string // a part of all that the plan says of a pipeline
 		plan    int               // exit codes
 		apply   int
 	}{
 		{
 			name: "all are new", change: texts, plan: 2, apply: 1,
 			want:    []string{"run broken", "run edited", "run failing", "run scheduled", "run skipped", "run steady"},
-			reasons: map[string]string{"steady": "new", "asked": "runs on request or schedule only"},
+			reasons: map[string]string{"steady": "new", "asked": "runs on request or schedule only", "skipped": "its condition is false now: $NOT_SET_ANYWHERE", "scheduled": "5 turns"},
 		},
 		{
 			name: "nothing has changed", plan: 0, apply: 0,
@@ -114,11 +114,11 @@ func TestPlanIsWhatApplyDoes(t *testing.T) {
 		},
 		{
 			name: "one is changed", change: map[string]string{"edited": one(image, "echo second")}, plan: 2, apply: 0,
-			want: []string{"run edited"}, reasons: map[string]string{"edited": "changed since "},
+			want: []string{"run edited"}, reasons: map[string]string{"edited": "changed since ", "steady": "up to date"},
 		},
 		{
 			name: "it is reverted", do: func() { a.repo.git("revert", "--no-edit", "HEAD") }, plan: 2, apply: 0,
-			want: []string{"run edited"}, reasons: map[string]string{"edited": "changed since "},
+			want: []string{"run edited"}, reasons: map[string]string{"edited": "-    - echo second\n+    - echo first\n"},
 		},
 		{
 			name: "one is broken", change: map[string]string{"broken": "workflow: [job]\njob: {image: " + image + ", scripts: [echo]}\n"}, plan: 1, apply: 1,
@@ -171,7 +171,7 @@ func TestPlanIsWhatApplyDoes(t *testing.T) {
 		}
 		reasons := map[string]string{}
 		for _, c := range plan.Changes {
-			reasons[c.Name] = c.Reason
+			reasons[c.Name] = fmt.Sprintln(c.Reason, c.Details, len(c.Next), "turns", c.Diff)
 		}
 		for name, want := range step.reasons {
 			if !strings.Contains(reasons[name], want) {

@@ -107,6 +107,12 @@ JOB:
 		after: removeBuilt(ownJob + "-ci"),
 	},
 	{
+		name:  "two files of one name",
+		files: map[string]string{"a/p.yaml": "workflow: [x]\nx: {image: IMAGE, script: echo A}\n", "b/p.yaml": "workflow: [x]\nx: {image: IMAGE, script: echo B}\n"},
+		args:  []string{"apply", "-f", "a/p.yaml", "-f", "b/p.yaml"},
+		says:  []string{`\[p/x\] A`, `\[p-2/x\] B`, `2 succeeded`},
+	},
+	{
 		name: "an artifact comes to where the command was called",
 		yaml: "workflow: [make]\nmake: {image: IMAGE, script: [mkdir -p /workspace/a, echo made > /workspace/a/file, echo top > /workspace/top], artifactPath: /workspace}\n",
 		says: []string{`make Artifact /workspace is kept as workspace`},
