@@ -220,6 +220,16 @@ func (a *Agent) appliedDigest(kind, name string) string {
 	return ""
 }
 
+// attempted gives the digest of the last attempt at a resource, or "".
+func (a *Agent) attempted(kind, name string) string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if last := a.records[kind+"/"+name].Last; last != nil {
+		return last.Digest
+	}
+	return ""
+}
+
 func stateOf(c Change, rec Record) string {
 	switch {
 	case c.Problems.Err() != nil:

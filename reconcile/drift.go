@@ -32,11 +32,13 @@ type repair struct {
 // alone is reported, once, and shown as if all were well.
 func (k *Units) Observe(ctx context.Context) (Observed, error) {
 	states, err := k.Engine.States(ctx, false)
+	wanted := k.agent.wanted(UnitKind)
+	k.pin(wanted, states, err)
 	if err != nil {
 		return nil, err
 	}
 	out := Observed{}
-	for name, r := range k.agent.wanted(UnitKind) {
+	for name, r := range wanted {
 		spec, ok := r.Spec.(*unitSpec)
 		st, there := states[name]
 		if !ok || r.Broken() || !there || moving(st) {

@@ -28,6 +28,7 @@ type UnitConfig struct {
 	Engine  units.Engine
 	Drift   units.Drift // where neither the unit nor its source says otherwise
 	Publish func(sse.Event)
+	Board   *units.Board // where the API reads; nil: nobody does
 	Machine units.Machine
 	Host    string
 	Labels  map[string]string
@@ -43,6 +44,7 @@ type Units struct {
 	agent *Agent
 
 	mu      sync.Mutex
+	pinned  map[string]units.Live // what stands on the board
 	repairs map[string]*repair
 	drifted map[string]string // what was reported of a unit
 }
@@ -64,7 +66,7 @@ func NewUnits(c UnitConfig) *Units {
 	if c.Drift == "" {
 		c.Drift = units.DriftRepair
 	}
-	return &Units{UnitConfig: c, repairs: map[string]*repair{}, drifted: map[string]string{}}
+	return &Units{UnitConfig: c, pinned: map[string]units.Live{}, repairs: map[string]*repair{}, drifted: map[string]string{}}
 }
 
 // Attach gives the kind the agent that knows what is wanted.
