@@ -88,6 +88,7 @@ func newDaemon(t *testing.T, args ...string) *daemon {
 	d := &daemon{t: t, state: state, port: freePort(t), args: args}
 	t.Cleanup(func() {
 		d.kill(syscall.SIGKILL)
+		d.removeContainers()
 		_ = os.RemoveAll(state)
 	})
 	return d
@@ -346,6 +347,19 @@ func (d *daemon) containers() string {
 		return ""
 	}
 	return containersOf(d.t, "dev.abide.agent="+strings.TrimSpace(string(id)))
+}
+
+// removeContainers removes what a daemon that was killed left, before its state
+// is gone and nobody knows whose they are.
+func (d *daemon) removeContainers() {
+	id, err := os.ReadFile(filepath.Join(d.state, "agent-id"))
+	if err != nil {
+		return
+	}
+	out, err := exec.Command("docker", "ps", "-aq", "--filter", "label=dev.abide.agent="+strings.TrimSpace(string(id))).Output()
+	if ids := strings.Fields(string(out)); err == nil && len(ids) > 0 {
+		_ = exec.Command("docker", append([]string{"rm", "-f"}, ids...)...).Run()
+	}
 }
 
 func containersOf(t *testing.T, label string) string {

@@ -162,6 +162,7 @@ func testProxy(t *testing.T, d *daemon, p *proxy, image string) {
 	if status, text := p.do("POST", "/trigger", yaml, page...); status != http.StatusOK {
 		t.Errorf("a page of the site: %d %s", status, text)
 	}
+	d.waitRuns(2)
 	for _, origin := range []string{"http://evil.example", "null", "http://ci.example.com.evil.example"} {
 		page[3] = origin
 		if status, text := p.do("POST", "/trigger", yaml, page...); status != http.StatusForbidden {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/abide-agent/abide/internal/testimage"
 	"github.com/abide-agent/abide/reconcile"
+	"github.com/abide-agent/abide/runner"
 )
 
 // agent is `plan` and `apply` over one repository and one state directory.
@@ -221,14 +222,10 @@ func TestDroppedFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	events.wait(`"type":"resource_removed"`)
-	d.eventually("its last run ends", func() bool {
-		for _, r := range d.runs() {
-			if !r.State.Final() {
-				return false
-			}
-		}
-		return true
-	})
+	idle := func() bool {
+		return !slices.ContainsFunc(d.runs(), func(r runner.Run) bool { return !r.State.Final() })
+	}
+	d.eventually("its last run ends", idle)
 	before := ticks()
 	// Another schedule measures the time: two turns of it, and none of the first.
 	write(t, filepath.Join(dir, "other.yaml"), one(image, "echo tock", "schedule: '@every 1s'"))
@@ -247,4 +244,9 @@ func TestDroppedFile(t *testing.T) {
 	events.wait("imagee")
 	write(t, filepath.Join(dir, "late.yaml"), one(image, "echo late"))
 	events.wait(`"message":"late"`)
+	if err := os.Remove(filepath.Join(dir, "other.yaml")); err != nil {
+		t.Fatal(err)
+	}
+	events.wait(`"type":"resource_removed"`)
+	d.eventually("the last run ends", idle)
 }

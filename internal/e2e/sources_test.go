@@ -72,6 +72,7 @@ func TestSourcesInTrouble(t *testing.T) {
 	good.commit("branch")
 	d.stream("?since=0").wait("here now")
 	d.stream("?since=0").wait("on the branch")
+	d.waitRuns(3)
 	if err := os.RemoveAll(late); err != nil {
 		t.Fatal(err)
 	}
