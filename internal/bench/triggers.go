@@ -20,7 +20,7 @@ import (
 // is the one that was sent: first without containers, so that there can be
 // many, then with, to see how many the agent runs at a time.
 func measureTriggers(ctx context.Context, r *rig) (rows []row, err error) {
-	d, err := r.start(ctx, nil, "--keep-runs", "5000")
+	d, err := r.start(ctx, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -47,7 +47,7 @@ func measureTriggers(ctx context.Context, r *rig) (rows []row, err error) {
 	}
 	result = none(fmt.Sprintf("%d of the same that run a container: wrong, lost or doubled", n), wrong, n, "runs")
 	result.beside = span(took) + " in all"
-	limit := max(4, 2*runtime.NumCPU())
+	limit := max(10, 2*runtime.NumCPU())
 	left, err := r.containers(ctx)
 	return append(rows, result,
 		below("the same: containers at one time", float64(most), float64(limit), "", "`max_jobs` as it is by default"),

@@ -106,8 +106,8 @@ func Default() Settings {
 			Parallel: 32, Atomic: "all",
 		},
 		Grace:     10 * time.Second,
-		MaxJobs:   max(4, 2*runtime.NumCPU()),
-		Retention: Retention{Events: 100_000, Runs: 1000, Age: 30 * 24 * time.Hour, Bytes: 1 << 30},
+		MaxJobs:   max(10, 2*runtime.NumCPU()), // starting a container is mostly waiting, also on a small machine
+		Retention: Retention{Events: 100_000, Runs: 2000, Age: 30 * 24 * time.Hour, Bytes: 1 << 30},
 		LogLevel:  "info",
 	}
 }

@@ -84,7 +84,7 @@ var options = []option[Settings]{
 		add: duration(func(s *Settings) *time.Duration { return &s.Grace }, 0, day),
 	},
 	{
-		key: "max_jobs", meta: "N", usage: "jobs at the same time (default: twice the processors, at least 4)",
+		key: "max_jobs", meta: "N", usage: "jobs at the same time (default: twice the processors, at least 10)",
 		add: number(func(s *Settings) *int { return &s.MaxJobs }, 1, 10_000),
 	},
 	{
@@ -100,7 +100,7 @@ var options = []option[Settings]{
 		add: number(func(s *Settings) *int { return &s.Retention.Events }, 100, 100_000_000),
 	},
 	{
-		key: "retention.runs", flag: "keep-runs", meta: "N", usage: "ended runs to keep with their output (default 1000)",
+		key: "retention.runs", flag: "keep-runs", meta: "N", usage: "ended runs to keep with their output (default 2000)",
 		add: number(func(s *Settings) *int { return &s.Retention.Runs }, 1, 10_000_000),
 	},
 	{
