@@ -109,21 +109,7 @@ func (f *File) Write(p []byte) (int, error) { return f.f.Write(p) }
 // Commit makes the new content durable and puts it in the target's place. On
 // an error the temporary file is gone and the target is as it was.
 func (f *File) Commit() error {
-	if f.f == nil {
-		return os.ErrClosed
-	}
-	if err := f.f.Sync(); err != nil {
-		f.Abort()
-		return err
-	}
-	temp := f.f.Name()
-	if err := os.Rename(temp, f.path); err != nil {
-		f.Abort()
-		return err
-	}
-	err := f.f.Close()
-	f.f = nil
-	if err != nil {
+	if err := f.put(); err != nil {
 		return err
 	}
 	return SyncDir(filepath.Dir(f.path))
