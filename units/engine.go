@@ -78,6 +78,17 @@ type Status struct {
 	Masked  bool      `json:"masked,omitempty"`
 	Since   time.Time `json:"since,omitzero"` // of the present active state
 	OneShot bool      `json:"oneshot,omitempty"`
+	// Disabled says that the unit is to be launched and its [Install] asks for
+	// links that are not there.
+	Disabled bool `json:"disabled,omitempty"`
+	// Outdated says that the engine still goes by older files of the unit than
+	// those that stand there: systemd's NeedDaemonReload.
+	Outdated bool `json:"outdated,omitempty"`
+	// Skipped says that a condition of the unit's own was false when it was last
+	// started, so that it was left alone; that is no failure.
+	Skipped bool `json:"skipped,omitempty"`
+	// Foreign are files in NAME.d/ that abide did not place.
+	Foreign []string `json:"foreign,omitempty"`
 }
 
 // State gives what the unit is, in fleet's three words: launched only when it
