@@ -67,6 +67,15 @@ var Rows = []Row{
 	{"units", []Arrow{
 		{"internal/problem", "the faults of a unit file are problems"},
 	}},
+	{"units/probe", []Arrow{
+		{"units", "what a probe asks is the model's"},
+	}},
+	{"units/systemd", []Arrow{
+		{"internal/atomicfile", "unit files and marks are whole or not there"},
+		{"internal/failpoint", "placing files is a step that a crash may cut in two"},
+		{"units", "it implements the engine"},
+		{"units/probe", "a started unit is asked whether it is well in the same way by every engine"},
+	}},
 
 	{"reconcile", []Arrow{
 		{"internal/failpoint", "each step of the journal has one"},
@@ -128,6 +137,7 @@ var Unshipped = []string{
 	"internal/testkit",
 	"internal/store/storetest",
 	"runner/executortest",
+	"units/enginetest",
 	"sources/sourcetest",
 }
 
@@ -143,15 +153,16 @@ type Library struct {
 // Libraries lists the libraries that are not for everybody.
 var Libraries = []Library{
 	{"github.com/docker", []string{"runner/docker"}, "what runs a job is the executor's secret"},
-	{"github.com/fsnotify/fsnotify", []string{"sources"}, "hints come from sources"},
+	{"github.com/fsnotify/fsnotify", []string{"sources", "units/systemd"}, "hints come from sources, drift of files from the engines"},
 	{"github.com/go-git", []string{"sources"}, "Git is the sources' secret"},
 	{"github.com/go-git/go-git/v5/plumbing/format/gitignore", []string{"reconcile", "cmd/abide"}, ".abideignore has that syntax"},
+	{"github.com/godbus", []string{"units/systemd"}, "how systemd is spoken to is its engine's secret"},
 	{"github.com/robfig/cron", []string{"runner"}, "only its parser is sound, so one package wraps it"},
 	{"github.com/rs/zerolog", []string{"cmd/abide", "internal/api"}, "others return errors and publish events"},
 	{"github.com/spf13", []string{"cmd/abide"}, "commands and flags are known in one place"},
 	{"go.etcd.io", []string{"internal/store"}, "another store can stand behind the interface"},
 	{"go.yaml.in", []string{"runner", "internal/settings"}, "their files are YAML"},
 	{"mvdan.cc/sh", nil, "the agent runs no script itself"},
-	{"net/http", []string{"internal/api", "internal/api/client", "sse", "sources", "cmd/abide"}, "reconcile and runner never know HTTP"},
-	{"os/exec", []string{"runner/host"}, "the agent itself executes nothing: a job's script runs in its executor"},
+	{"net/http", []string{"internal/api", "internal/api/client", "sse", "sources", "units/probe", "cmd/abide"}, "reconcile and runner never know HTTP; a probe may ask over it"},
+	{"os/exec", []string{"runner/host", "units/probe", "units/systemd"}, "the agent itself executes nothing: a job's script runs in its executor; a probe may be a program, and only journalctl reads the journal"},
 }
