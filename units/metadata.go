@@ -39,8 +39,11 @@ func (r *Registry) Metadata(m Machine) map[string]string {
 // PatchMetadata carries the ops out in their order, all or none, and returns
 // when that is durable. Machines that nobody knows are taken, as in fleet.
 func (r *Registry) PatchMetadata(ctx context.Context, ops []MetadataOp) error {
+	if len(ops) == 0 {
+		return nil
+	}
 	done, err := r.hosts.take(ctx, "")
-	if err != nil || len(ops) == 0 {
+	if err != nil {
 		return err
 	}
 	defer done()

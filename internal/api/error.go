@@ -131,7 +131,7 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, f *fault) {
 	s.writeError(w, r, f)
 }
 
-// writeError answers with err, in the one shape.
+// writeError answers with err, in the one shape but for routes with their own.
 func (s *Server) writeError(w http.ResponseWriter, r *http.Request, err error) {
 	f := faultOf(err)
 	if f.status >= http.StatusInternalServerError && r.Context().Err() == nil {
@@ -140,6 +140,10 @@ func (s *Server) writeError(w http.ResponseWriter, r *http.Request, err error) {
 	h := w.Header()
 	if f.retry > 0 {
 		h.Set("Retry-After", strconv.Itoa(f.retry))
+	}
+	if a, ok := w.(*answer); ok && a.fail != nil {
+		a.fail(w, f.status, f.message)
+		return
 	}
 	writeJSON(w, f.status, ErrorBody{Code: f.code, Message: f.message, Details: f.details})
 }

@@ -2,12 +2,15 @@ package api
 
 import (
 	"net/http"
+	"net/url"
+	"path"
 	"runtime/debug"
+	"strings"
 )
 
 // wrap puts around the routes what holds for all of them: a panic is that
-// request's failure only, every request is logged, and no browser guesses the
-// type of an answer.
+// request's failure only, every request is logged, no browser guesses the type of
+// an answer, and a path has one spelling.
 func (s *Server) wrap(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		a := &answer{ResponseWriter: w}
@@ -22,8 +25,25 @@ func (s *Server) wrap(next http.Handler) http.Handler {
 			}
 		}()
 		w.Header().Set("X-Content-Type-Options", "nosniff")
-		next.ServeHTTP(a, r)
+		if !redirected(a, r) {
+			next.ServeHTTP(a, r)
+		}
 	})
+}
+
+// redirected sends a reader of `//a/./b` to `/a/b`. http.ServeMux would, too, but
+// since Go 1.26 with a status that clients written before RFC 7538 don't follow.
+func redirected(w http.ResponseWriter, r *http.Request) bool {
+	clean := path.Clean("/" + r.URL.Path)
+	if strings.HasSuffix(r.URL.Path, "/") && clean != "/" {
+		clean += "/"
+	}
+	if clean == r.URL.Path || r.Method != http.MethodGet && r.Method != http.MethodHead {
+		return false
+	}
+	to := url.URL{Path: clean, RawQuery: r.URL.RawQuery}
+	http.Redirect(w, r, to.String(), http.StatusMovedPermanently)
+	return true
 }
 
 // panicked turns a handler's panic into a 500, or into a cut connection when
@@ -46,6 +66,7 @@ type answer struct {
 	http.ResponseWriter
 	status int
 	bytes  int64
+	fail   FailFunc // the route's, once there is a route
 }
 
 // WriteHeader notes the first status that is final.

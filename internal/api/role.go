@@ -60,6 +60,7 @@ type route struct {
 	about  string // for `GET /`; empty: not listed there
 	stream bool   // answers as long as it likes
 	serve  func(*Server, http.ResponseWriter, *http.Request)
+	fail   FailFunc // tells the errors of the server itself; nil: in its own shape
 }
 
 // routes is the route × role table. What is mounted later joins it with a role
@@ -68,22 +69,22 @@ type route struct {
 // Cancelling and retrying ask for trigger: whoever may start runs may also end
 // and repeat them. Holding a source stops everybody's, so it asks for admin.
 var routes = []route{
-	{"GET", "/{$}", RoleNone, "", false, (*Server).root},
-	{"GET", "/health", RoleNone, "Health check and status", false, (*Server).health},
-	{"GET", "/events", RoleRead, "Server-Sent Events stream", true, (*Server).events},
-	{"POST", "/trigger", RoleTrigger, "Trigger pipeline execution", false, (*Server).trigger},
+	{"GET", "/{$}", RoleNone, "", false, (*Server).root, nil},
+	{"GET", "/health", RoleNone, "Health check and status", false, (*Server).health, nil},
+	{"GET", "/events", RoleRead, "Server-Sent Events stream", true, (*Server).events, nil},
+	{"POST", "/trigger", RoleTrigger, "Trigger pipeline execution", false, (*Server).trigger, nil},
 
-	{"GET", "/v1/version", RoleRead, "", false, (*Server).version},
-	{"GET", "/v1/runs", RoleRead, "Runs, newest first", false, (*Server).runs},
-	{"GET", "/v1/runs/{id}", RoleRead, "", false, (*Server).run},
-	{"DELETE", "/v1/runs/{id}", RoleTrigger, "", false, (*Server).cancel},
-	{"GET", "/v1/runs/{id}/logs", RoleRead, "", true, (*Server).logs},
-	{"GET", "/v1/sources", RoleRead, "Sources and their revisions", false, (*Server).sources},
-	{"POST", "/v1/sources/{name}/suspend", RoleAdmin, "", false, (*Server).suspend},
-	{"POST", "/v1/sources/{name}/resume", RoleAdmin, "", false, (*Server).resume},
-	{"POST", "/v1/suspend", RoleAdmin, "", false, (*Server).suspend},
-	{"POST", "/v1/resume", RoleAdmin, "", false, (*Server).resume},
-	{"GET", "/v1/plan", RoleRead, "What would be done now", false, (*Server).plan},
-	{"GET", "/v1/resources", RoleRead, "Resources and their state", false, (*Server).resources},
-	{"POST", "/v1/resources/{kind}/{name...}/retry", RoleTrigger, "", false, (*Server).retry},
+	{"GET", "/v1/version", RoleRead, "", false, (*Server).version, nil},
+	{"GET", "/v1/runs", RoleRead, "Runs, newest first", false, (*Server).runs, nil},
+	{"GET", "/v1/runs/{id}", RoleRead, "", false, (*Server).run, nil},
+	{"DELETE", "/v1/runs/{id}", RoleTrigger, "", false, (*Server).cancel, nil},
+	{"GET", "/v1/runs/{id}/logs", RoleRead, "", true, (*Server).logs, nil},
+	{"GET", "/v1/sources", RoleRead, "Sources and their revisions", false, (*Server).sources, nil},
+	{"POST", "/v1/sources/{name}/suspend", RoleAdmin, "", false, (*Server).suspend, nil},
+	{"POST", "/v1/sources/{name}/resume", RoleAdmin, "", false, (*Server).resume, nil},
+	{"POST", "/v1/suspend", RoleAdmin, "", false, (*Server).suspend, nil},
+	{"POST", "/v1/resume", RoleAdmin, "", false, (*Server).resume, nil},
+	{"GET", "/v1/plan", RoleRead, "What would be done now", false, (*Server).plan, nil},
+	{"GET", "/v1/resources", RoleRead, "Resources and their state", false, (*Server).resources, nil},
+	{"POST", "/v1/resources/{kind}/{name...}/retry", RoleTrigger, "", false, (*Server).retry, nil},
 }

@@ -92,6 +92,9 @@ func (e *pathEntry) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // dispatch admits the caller and hands the request on.
 func (s *Server) dispatch(w http.ResponseWriter, r *http.Request, rt *route) {
+	if a, ok := w.(*answer); ok {
+		a.fail = rt.fail
+	}
 	c, f := s.admit(w, r, rt)
 	if f != nil {
 		s.refuse(w, r, f)

@@ -104,16 +104,21 @@ func New(o Options) (*Server, error) {
 // http.ServeMux, with or without a method; the role is asked for before the
 // handler is called. It must be called before Serve, and panics on a pattern
 // that is taken.
-func (s *Server) Mount(pattern string, role Role, h http.Handler) {
+func (s *Server) Mount(pattern string, role Role, h http.Handler) { s.MountAs(nil, pattern, role, h) }
+
+// MountAs is Mount for a handler whose clients know another shape of errors: what
+// the server itself has to refuse there, it tells through fail.
+func (s *Server) MountAs(fail FailFunc, pattern string, role Role, h http.Handler) {
 	method, path, ok := strings.Cut(pattern, " ")
 	if !ok {
 		method, path = "", pattern
 	}
-	s.add(route{
-		method: method, path: strings.TrimSpace(path), role: role,
-		serve: func(_ *Server, w http.ResponseWriter, r *http.Request) { h.ServeHTTP(w, r) },
-	})
+	s.add(route{method: method, path: strings.TrimSpace(path), role: role, fail: fail,
+		serve: func(_ *Server, w http.ResponseWriter, r *http.Request) { h.ServeHTTP(w, r) }})
 }
+
+// FailFunc answers with an error. The headers that belong to it are set already.
+type FailFunc func(w http.ResponseWriter, status int, message string)
 
 // Handler gives the whole API as a handler, for somebody else's server. It then
 // knows callers by token only, since it can't see their connections.

@@ -71,12 +71,29 @@ func (c *Client) unreachable(ctx context.Context, err error) error {
 	return &Unreachable{Server: c.server, Err: err}
 }
 
+// fleetError gives the message of an error as fleet's API words it, or "".
+func fleetError(b []byte) string {
+	var body struct {
+		Error struct {
+			Message string `json:"message"`
+		} `json:"error"`
+	}
+	if json.Unmarshal(b, &body) != nil {
+		return "" // ours: there `error` is a word
+	}
+	return body.Error.Message
+}
+
 // maxError bounds how much of an error's answer is read.
 const maxError = 4 << 20
 
 func (c *Client) readError(resp *http.Response) error {
 	e := &Error{Status: resp.StatusCode}
 	b, _ := io.ReadAll(io.LimitReader(resp.Body, maxError))
+	if fleet := fleetError(b); fleet != "" {
+		e.Message = fleet
+		return e
+	}
 	var body api.ErrorBody
 	if json.Unmarshal(b, &body) != nil || body.Code == "" || body.Message == "" {
 		e.Message = fmt.Sprintf("%s answered %s, not as an abide daemon does; check the address given with --server",
