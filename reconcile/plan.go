@@ -85,7 +85,7 @@ func (a *Agent) plan() ([]Change, map[string]Work) {
 
 func (a *Agent) decide(key string, gone map[string]bool, now time.Time) Work {
 	r, rec := a.want[key], a.records[key]
-	s := Situation{Record: rec, Baseline: a.Baseline}
+	s := Situation{Record: rec, Baseline: a.Baseline, Once: a.once}
 	c := Change{Kind: rec.Kind, Name: rec.Name, Source: rec.Source, File: rec.File}
 	if r != nil {
 		c = Change{Kind: r.Kind, Name: r.Name, Source: r.Source, File: r.File, Revision: r.Revision, Digest: r.Digest, Problems: r.Problems}

@@ -24,6 +24,7 @@ type Situation struct {
 	Blocked  string // what it waits for (`after:`), as a sentence
 	Backoff  time.Time
 	Trouble  string // why the last try could not be made, with Backoff
+	Once     bool   // the agent ends when nothing is left to do: no second try
 }
 
 // Decide is the table of transitions: what to do, and why, as a sentence. It is
@@ -45,6 +46,8 @@ func Decide(s Situation) (Operation, string) {
 		return OpWait, reason + "; run " + s.Busy + " is under way"
 	case s.Blocked != "":
 		return OpWait, reason + "; " + s.Blocked
+	case !s.Backoff.IsZero() && s.Once:
+		return OpWait, reason + "; " + s.Trouble
 	case !s.Backoff.IsZero():
 		return OpWait, fmt.Sprintf("%s; %s; tried again at %s", reason, s.Trouble, s.Backoff.UTC().Format(time.RFC3339))
 	}

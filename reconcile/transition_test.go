@@ -55,6 +55,7 @@ func TestTransitionTable(t *testing.T) {
 		{"busy", Situation{Want: "b", Busy: "r1", Record: Record{Last: last("a", Succeeded)}}, OpWait, "r1"},
 		{"waits for another", Situation{Want: "a", Blocked: "it waits for pipeline/x"}, OpWait, "pipeline/x"},
 		{"backs off", Situation{Want: "a", Backoff: soon, Trouble: "no engine"}, OpWait, "no engine"},
+		{"once, and can't", Situation{Want: "a", Backoff: soon, Trouble: "no engine", Once: true}, OpWait, "new; no engine"},
 	} {
 		t.Run(tc.row, func(t *testing.T) {
 			t.Parallel()
