@@ -77,6 +77,10 @@ var Rows = []Row{
 		{"units/probe", "a started unit is asked whether it is well in the same way by every engine"},
 	}},
 
+	{"fleetapi", []Arrow{
+		{"units", "it shows and changes units"},
+	}},
+
 	{"reconcile", []Arrow{
 		{"internal/failpoint", "each step of the journal has one"},
 		{"internal/problem", "loading gives problems"},
@@ -163,6 +167,6 @@ var Libraries = []Library{
 	{"go.etcd.io", []string{"internal/store"}, "another store can stand behind the interface"},
 	{"go.yaml.in", []string{"runner", "internal/settings"}, "their files are YAML"},
 	{"mvdan.cc/sh", nil, "the agent runs no script itself"},
-	{"net/http", []string{"internal/api", "internal/api/client", "sse", "sources", "units/probe", "cmd/abide"}, "reconcile and runner never know HTTP; a probe may ask over it"},
+	{"net/http", []string{"fleetapi", "internal/api", "internal/api/client", "sse", "sources", "units/probe", "cmd/abide"}, "reconcile and runner never know HTTP; a probe may ask over it"},
 	{"os/exec", []string{"runner/host", "units/probe", "units/systemd"}, "the agent itself executes nothing: a job's script runs in its executor; a probe may be a program, and only journalctl reads the journal"},
 }
