@@ -54,7 +54,7 @@ func oneJob(ctx context.Context, r *rig) (rows []row, err error) {
 		}
 		things = append(things, ours, stopwatch(r.dockerRun(variants[name], "echo hi")))
 	}
-	s, err := interleave(ctx, r.rounds(9, 3), things...)
+	s, err := interleave(ctx, r.rounds(7, 3), things...)
 	if err != nil {
 		return nil, err
 	}
@@ -82,7 +82,7 @@ func tenSequential(ctx context.Context, r *rig) ([]row, error) {
 		}
 		return nil
 	})
-	s, err := interleave(ctx, r.rounds(3, 1), ours, peer)
+	s, err := interleave(ctx, r.rounds(5, 1), ours, peer)
 	if err != nil {
 		return nil, err
 	}
@@ -123,13 +123,13 @@ func firstError(errs []error) error {
 // soloItems measures what one more item costs: a shell of its own, by the
 // difference between many items and one.
 func soloItems(ctx context.Context, r *rig) ([]row, error) {
-	const more = 60
+	const items = 200
 	script := func(n int) []string { return slices.Repeat([]string{"echo hi"}, n) }
 	few, err := r.apply(pipeline(job{r.name("j"), r.images.Cmd, script(1), "soloExecution: true"}))
 	if err != nil {
 		return nil, err
 	}
-	many, err := r.apply(pipeline(job{r.name("j"), r.images.Cmd, script(1 + more), "soloExecution: true"}))
+	many, err := r.apply(pipeline(job{r.name("j"), r.images.Cmd, script(1 + items), "soloExecution: true"}))
 	if err != nil {
 		return nil, err
 	}
@@ -140,11 +140,17 @@ func soloItems(ctx context.Context, r *rig) ([]row, error) {
 		}
 		return stopwatch(r.dockerRun(r.images.Cmd, text))
 	}
-	s, err := interleave(ctx, r.rounds(3, 1), few, many, shells(1), shells(1+more))
+	s, err := interleave(ctx, r.rounds(5, 2), few, many, shells(1), shells(1+items))
 	if err != nil {
 		return nil, err
 	}
-	each := func(few, many samples) time.Duration { return max(many.median()-few.median(), 0) / more }
+	each := func(few, many samples) time.Duration { // by rounds, as a ratio is
+		var more samples
+		for i := range few {
+			more = append(more, many[i]-few[i])
+		}
+		return more.median() / items
+	}
 	return []row{within("one more `soloExecution` item", each(s[0], s[1]), 5*time.Millisecond,
 		fmt.Sprintf("`sh -c` in a `docker run`: %s", span(each(s[2], s[3]))))}, nil
 }
