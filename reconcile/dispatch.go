@@ -28,6 +28,7 @@ func (a *Agent) step(ctx context.Context) (next time.Time, pending int) {
 		a.mu.Unlock()
 		return time.Time{}, 0
 	}
+	began := a.Now()
 	changes, works := a.plan()
 	lanes := map[string][]Work{}
 	var order []string
@@ -58,7 +59,7 @@ func (a *Agent) step(ctx context.Context) (next time.Time, pending int) {
 		a.start(ctx, lane, lanes[lane])
 	}
 	ops := append(a.skipTurns(lanes["skip"]), a.baseline(seen)...)
-	next = a.nextLook()
+	next = a.nextLook(began)
 	a.mu.Unlock()
 	_ = a.commit(ctx, ops...)
 	if len(seen) > 0 {
@@ -283,10 +284,13 @@ func (a *Agent) forget(ctx context.Context, w Work) {
 	})
 }
 
-// nextLook is when something comes due by itself. The caller holds mu.
-func (a *Agent) nextLook() (next time.Time) {
+// nextLook is when something comes due by itself that had not when the step
+// began. What had is decided: where it waits for something else, such as a run
+// that is under way or a hold, the end of that wakes the loop, and to look again
+// at once would keep a processor busy until then. The caller holds mu.
+func (a *Agent) nextLook(began time.Time) (next time.Time) {
 	sooner := func(t time.Time) {
-		if !t.IsZero() && (next.IsZero() || t.Before(next)) {
+		if t.After(began) && (next.IsZero() || t.Before(next)) {
 			next = t
 		}
 	}
@@ -298,7 +302,11 @@ func (a *Agent) nextLook() (next time.Time) {
 	if !a.once {
 		for key, r := range a.want {
 			if r.Schedule != nil && !r.Broken() {
-				sooner(r.Schedule.Next(a.scheduleBase(key)))
+				turn := r.Schedule.Next(a.scheduleBase(key))
+				if !turn.IsZero() && !turn.After(began) {
+					turn = r.Schedule.Next(began)
+				}
+				sooner(turn)
 			}
 		}
 	}

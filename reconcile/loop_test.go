@@ -285,3 +285,37 @@ func TestOnce(t *testing.T) {
 		expectRan(t, w)
 	})
 }
+
+// TestLoopRestsWhileOneWaits: what came due and can't begin must not make the
+// loop turn and turn. It would never let the bubble's clock go on.
+func TestLoopRestsWhileOneWaits(t *testing.T) {
+	in(t, func(t *testing.T) {
+		r := newRepo("r", map[string]string{"a.yaml": pipeline("a", "sleep 1000")})
+		w := newWorld(t, r)
+		w.engine.mu.Lock()
+		w.engine.down = true
+		w.engine.mu.Unlock()
+		l := w.start()
+		settle()
+		w.engine.mu.Lock()
+		w.engine.down = false
+		w.engine.mu.Unlock()
+		time.Sleep(time.Hour) // the second try begins, and runs for long
+		expectRan(t, w, "a")
+		r.set(map[string]string{"a.yaml": pipeline("a", "sleep 1000"), "b.yaml": pipeline("b", "true", "trigger: manual", "schedule: '@every 1m'")})
+		settle()
+		if err := l.Suspend(t.Context(), "r", "holidays", "me"); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Hour) // it comes due, and is held
+		expectRan(t, w)
+		if err := l.Resume(t.Context(), "r", "me"); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(150 * time.Second)
+		if n := len(w.engine.take()); n < 2 || n > 4 {
+			t.Errorf("after the hold it ran %d times in two and a half minutes", n)
+		}
+		l.end()
+	})
+}
