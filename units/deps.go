@@ -1,7 +1,5 @@
 package units
 
-import "slices"
-
 // Deps are the units that a unit names in its section [Unit], with specifiers
 // replaced, in the order of the file. They say what a batch has to be ordered
 // by: After and Before alone order, the others alone only bind.
@@ -18,6 +16,7 @@ func DepsOf(name string, options []Option) Deps {
 		"Requires": &d.Requires, "Wants": &d.Wants, "BindsTo": &d.BindsTo, "PartOf": &d.PartOf, "After": &d.After, "Before": &d.Before,
 	}
 	replace := specifiers(name)
+	seen := map[[2]string]bool{}
 	for _, o := range options {
 		list := lists[o.Name]
 		if list == nil || o.Section != "Unit" {
@@ -25,7 +24,8 @@ func DepsOf(name string, options []Option) Deps {
 		}
 		names, _ := words(o.Value, false) // systemd ignores one with an open quote, too
 		for _, n := range names {
-			if n = replace.Replace(n); !slices.Contains(*list, n) {
+			if n = replace.Replace(n); !seen[[2]string{o.Name, n}] {
+				seen[[2]string{o.Name, n}] = true
 				*list = append(*list, n)
 			}
 		}

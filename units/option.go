@@ -3,7 +3,6 @@ package units
 import (
 	"crypto/sha1"
 	"encoding/hex"
-	"slices"
 	"strings"
 )
 
@@ -18,9 +17,16 @@ type Option struct {
 // nothing; see [ValidateOptions].
 func Serialize(options []Option) string {
 	var sections []string
+	bodies := map[string]*strings.Builder{}
 	for _, o := range options {
-		if !slices.Contains(sections, o.Section) {
+		body := bodies[o.Section]
+		if body == nil {
+			body = &strings.Builder{}
+			bodies[o.Section] = body
 			sections = append(sections, o.Section)
+		}
+		for _, part := range [...]string{o.Name, "=", o.Value, "\n"} {
+			body.WriteString(part)
 		}
 	}
 	var b strings.Builder
@@ -28,11 +34,8 @@ func Serialize(options []Option) string {
 		if i > 0 {
 			b.WriteByte('\n')
 		}
-		b.WriteString("[" + section + "]\n")
-		for _, o := range options {
-			if o.Section == section {
-				b.WriteString(o.Name + "=" + o.Value + "\n")
-			}
+		for _, part := range [...]string{"[", section, "]\n", bodies[section].String()} {
+			b.WriteString(part)
 		}
 	}
 	return b.String()

@@ -25,6 +25,10 @@ type Setting struct {
 // cut in two is an error of the list; the settings are those that are sound.
 func Read(file, text string) ([]Setting, problem.List) {
 	r := reader{file: file}
+	if len(text) > MaxText {
+		r.fault(0, 0, fmt.Sprintf("the file has %d bytes; a unit file has at most %d", len(text), MaxText), "put what is long into a file of its own")
+		return nil, r.faults
+	}
 	text = strings.TrimPrefix(text, "\uFEFF") // systemd skips a byte order mark
 	for text != "" {
 		var line string
@@ -33,7 +37,7 @@ func Read(file, text string) ([]Setting, problem.List) {
 		r.physical(strings.TrimSuffix(line, "\r"))
 	}
 	if r.continued {
-		r.logical(r.pending)
+		r.logical(string(r.pending))
 	}
 	return r.settings, r.faults
 }
@@ -47,9 +51,10 @@ type reader struct {
 
 	section string
 	begun   bool // there was a section
+	lost    bool // its header is broken: what follows belongs nowhere
 
 	continued bool
-	pending   string // what was read of a continued line
+	pending   []byte // what was read of a continued line
 	from      int    // the line that it begins on
 	column    int
 }
@@ -63,17 +68,16 @@ func (r *reader) physical(line string) {
 	if strings.HasPrefix(trimmed, "#") || strings.HasPrefix(trimmed, ";") {
 		return
 	}
-	if r.continued {
-		line = r.pending + line
-	} else {
+	if !r.continued {
 		r.from, r.column = r.line, utf8.RuneCountInString(line[:len(line)-len(trimmed)])+1
+		r.pending = r.pending[:0]
 	}
-	if slashes := len(line) - len(strings.TrimRight(line, `\`)); slashes%2 == 1 {
-		r.continued, r.pending = true, line[:len(line)-1]+" "
+	slashes := len(line) - len(strings.TrimRight(line, `\`))
+	if r.continued = slashes%2 == 1; r.continued {
+		r.pending = append(append(r.pending, line[:len(line)-1]...), ' ')
 		return
 	}
-	r.continued = false
-	r.logical(line)
+	r.logical(string(append(r.pending, line...)))
 }
 
 const blanks = " \t\r\n"
@@ -107,6 +111,7 @@ func (r *reader) logical(line string) {
 
 func (r *reader) header(line string) {
 	name, closed := strings.CutSuffix(line[1:], "]")
+	r.begun, r.lost = true, true
 	if !closed {
 		r.fault(r.from, r.column, fmt.Sprintf("the section header %s does not end in ]", clip(line)), "write it as in [Service], with nothing behind it")
 		return
@@ -115,7 +120,7 @@ func (r *reader) header(line string) {
 		r.fault(r.from, r.column, "the section header "+clip(line)+" "+why, "write it as in [Service]")
 		return
 	}
-	r.section, r.begun = name, true
+	r.section, r.lost = name, false
 }
 
 func (r *reader) assignment(line string) {
@@ -131,7 +136,7 @@ func (r *reader) assignment(line string) {
 			Severity: problem.Warning, File: r.file, Line: r.from, Column: r.column,
 			Message: clip(name) + "= stands before the first section, so systemd ignores it", Hint: "move it below a header such as [Service]",
 		})
-	default:
+	case !r.lost:
 		o := Option{Section: r.section, Name: name, Value: strings.TrimLeft(value, blanks)}
 		r.settings = append(r.settings, Setting{Option: o, File: r.file, Line: r.from, Column: r.column})
 	}

@@ -36,12 +36,14 @@ type Unit struct {
 func Load(name string, file Part, dropIns []Part) (*Unit, problem.List) {
 	u := &Unit{Name: name, Text: file.Text}
 	faults := nameFaults(name, file.Path)
-	settings, more := readPart(file)
-	faults = append(faults, more...)
+	settings, more := Read(file.Path, string(file.Text))
+	if faults = append(faults, more...); more.Err() == nil {
+		faults = append(faults, shownFaults(file, settings)...)
+	}
 	parts := slices.SortedFunc(slices.Values(dropIns), func(a, b Part) int { return strings.Compare(path.Base(a.Path), path.Base(b.Path)) })
 	for _, p := range parts {
 		u.DropIns = append(u.DropIns, DropIn{Name: path.Base(p.Path), Text: p.Text})
-		s, more := readPart(p)
+		s, more := Read(p.Path, string(p.Text))
 		settings, faults = append(settings, s...), append(faults, more...)
 	}
 	options := optionsOf(settings)
@@ -50,7 +52,22 @@ func Load(name string, file Part, dropIns []Part) (*Unit, problem.List) {
 	u.Abide, more = XAbideOf(name, settings)
 	faults = append(faults, more...)
 	u.Content, u.Meaning = Content(u.Text, u.DropIns), MeaningfulDigest(u.Text, u.DropIns)
-	return u, faults
+	return u, atMost(faults)
+}
+
+// atMost keeps the first problems of a file that has nothing but problems.
+func atMost(faults problem.List) problem.List {
+	const most = 50
+	if len(faults) <= most {
+		return faults
+	}
+	rest := faults[most]
+	rest.Severity = problem.Warning
+	if faults[most:].Err() != nil {
+		rest.Severity = problem.Error
+	}
+	rest.Message, rest.Hint = fmt.Sprintf("there are %d more problems", len(faults)-most), "mend those before it first"
+	return append(faults[:most:most], rest)
 }
 
 func nameFaults(name, file string) problem.List {
@@ -64,18 +81,20 @@ func nameFaults(name, file string) problem.List {
 	return problem.List{{Severity: problem.Error, File: file, Message: err.Error(), Hint: "rename the file, as in web.service or web@.service"}}
 }
 
-// readPart reads one file as systemd does, and makes sure that fleet can.
-func readPart(p Part) ([]Setting, problem.List) {
-	settings, faults := Read(p.Path, string(p.Text))
-	if faults.Err() == nil {
-		if _, err := Parse(string(p.Text)); err != nil {
-			faults = append(faults, problem.Problem{
-				Severity: problem.Error, File: p.Path, Message: "fleet's API can't show it: " + err.Error(),
-				Hint: "look at its section headers, and at comments that end in a backslash",
-			})
-		}
+// shownFaults says what fleet's API, which reads a unit file in its own way, would
+// make of one that systemd reads well.
+func shownFaults(p Part, settings []Setting) problem.List {
+	options, err := Parse(string(p.Text))
+	fault := problem.Problem{Severity: problem.Error, File: p.Path, Hint: "look at what stands before its first section, and at comments that end in a backslash"}
+	if err != nil {
+		fault.Message = "fleet's API can't show it: " + err.Error()
+		return problem.List{fault}
 	}
-	return settings, faults
+	if err := sameReading(settings, options); err != nil {
+		fault.Severity, fault.Message = problem.Warning, "fleet's API shows it otherwise: "+err.Error()
+		return problem.List{fault}
+	}
+	return nil
 }
 
 // fleetFaults places what [XFleet.Check] finds at the first setting of the section.

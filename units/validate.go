@@ -7,6 +7,13 @@ import (
 	"unicode"
 )
 
+// MaxText bounds a unit file, in bytes, and maxOptions what callers may put into
+// one.
+const (
+	MaxText    = 256 << 10
+	maxOptions = 5000
+)
+
 // ValidateOptions checks the options that a caller of fleet's API gives for a
 // unit, and gives them as they read back from their serialised form, which is
 // what is kept. The errors have fleet's texts where fleet has one.
@@ -16,6 +23,9 @@ import (
 // can't be one, and options that systemd would see and fleet not.
 func ValidateOptions(name string, options []Option) ([]Option, error) {
 	text := Serialize(options)
+	if len(text) > MaxText || len(options) > maxOptions {
+		return nil, fmt.Errorf("the unit has %d options in %d bytes; at most %d options in %d bytes are taken", len(options), len(text), maxOptions, MaxText)
+	}
 	read, err := Parse(text)
 	if err != nil {
 		return nil, err
@@ -25,8 +35,15 @@ func ValidateOptions(name string, options []Option) ([]Option, error) {
 			return nil, fmt.Errorf("option %d (%s): %w", i+1, clip(o.Section+"/"+o.Name), err)
 		}
 	}
-	if err := sameReading(text, read); err != nil {
+	settings, faults := Read("", text)
+	if err := faults.Err(); err != nil {
 		return nil, err
+	}
+	if err := sameReading(settings, read); err != nil {
+		return nil, err
+	}
+	if _, faults := XAbideOf(name, settings); faults.Err() != nil {
+		return nil, faults.Errors()[:1]
 	}
 	return read, XFleetOf(name, read).Check()
 }
@@ -55,11 +72,7 @@ func (o Option) validate() error {
 }
 
 // sameReading makes sure that systemd sees the same options as fleet does.
-func sameReading(text string, fleet []Option) error {
-	settings, faults := Read("", text)
-	if err := faults.Err(); err != nil {
-		return err
-	}
+func sameReading(settings []Setting, fleet []Option) error {
 	for i := range max(len(settings), len(fleet)) {
 		switch {
 		case i >= len(settings):

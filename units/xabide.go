@@ -33,13 +33,16 @@ type XAbide struct {
 
 const abideSection = "X-Abide"
 
+// maxWords bounds the lists of our own section and of fleet's.
+const maxWords = 1000
+
 var abideKeys = []string{"DesiredState", "Probe", "ProbeWindow", "Rollback", "Drift", "DependsOn", "Hosts"}
 
 // XAbideOf reads the section [X-Abide]; the name is for its specifiers. A key
 // that is unknown is a warning, the near miss of a known one an error: a
 // misspelled Rollback= must not go unnoticed until it is needed.
 func XAbideOf(name string, settings []Setting) (XAbide, problem.List) {
-	p := abideParser{replace: specifiers(name)}
+	p := abideParser{replace: specifiers(name), seen: map[string]bool{fleetSection: true}}
 	for _, s := range settings {
 		if s.Section == abideSection {
 			s.Value = p.replace.Replace(s.Value)
@@ -62,7 +65,7 @@ type abideParser struct {
 	x        XAbide
 	replace  *strings.Replacer
 	faults   problem.List
-	seen     []string // other sections that were looked at
+	seen     map[string]bool // other sections that were looked at
 	window   time.Duration
 	windowAt Setting
 }
@@ -78,8 +81,9 @@ func (p *abideParser) take(s Setting) {
 	case "DependsOn":
 		p.list(s, &p.x.DependsOn)
 	case "Hosts":
+		before := len(p.x.Hosts)
 		p.list(s, &p.x.Hosts)
-		p.globs(s)
+		p.globs(s, p.x.Hosts[min(before, len(p.x.Hosts)):])
 	case "Probe":
 		p.probe(s)
 	case "ProbeWindow", "Window":
@@ -109,10 +113,10 @@ func (p *abideParser) unknown(s Setting) {
 
 // otherSection looks for sections that were meant to be ours or fleet's.
 func (p *abideParser) otherSection(s Setting) {
-	if s.Section == fleetSection || slices.Contains(p.seen, s.Section) {
+	if p.seen[s.Section] {
 		return
 	}
-	p.seen = append(p.seen, s.Section)
+	p.seen[s.Section] = true
 	switch near := problem.Nearest(s.Section, []string{abideSection, fleetSection, "Abide", "Fleet"}); near {
 	case abideSection, "Abide":
 		p.wrong(s, "systemd and abide know no section "+clip(s.Section), "did you mean [X-Abide]?")
@@ -152,14 +156,18 @@ func (p *abideParser) list(s Setting, to *[]string) {
 		*to = nil
 	}
 	for _, n := range names {
+		if len(*to) == maxWords {
+			p.wrong(s, fmt.Sprintf("there are more than %d names", maxWords), "shorten the list")
+			return
+		}
 		if !slices.Contains(*to, n) {
 			*to = append(*to, n)
 		}
 	}
 }
 
-func (p *abideParser) globs(s Setting) {
-	for _, h := range p.x.Hosts {
+func (p *abideParser) globs(s Setting, hosts []string) {
+	for _, h := range hosts {
 		if _, err := path.Match(h, ""); err != nil {
 			p.wrong(s, fmt.Sprintf("%s is not a pattern", clip(h)), "close its bracket")
 		}

@@ -62,8 +62,8 @@ func (x *XFleet) add(key, value string) {
 		if x.Metadata == nil {
 			x.Metadata = map[string][]string{}
 		}
-		if !slices.Contains(x.Metadata[k], v) {
-			x.Metadata[k] = append(x.Metadata[k], v)
+		if values := x.Metadata[k]; len(values) < maxWords && !slices.Contains(values, v) {
+			x.Metadata[k] = append(values, v)
 		}
 	case "Conflicts":
 		x.Conflicts = append(x.Conflicts, strings.Fields(value)...)
@@ -110,6 +110,9 @@ func quotedList(value string) []string {
 
 // Check says in fleet's words which of the wishes exclude each other.
 func (x XFleet) Check() error {
+	if max(len(x.Peers), len(x.Conflicts), len(x.Replaces)) > maxWords {
+		return fmt.Errorf("there are more than %d names in one of MachineOf, Conflicts and Replaces", maxWords)
+	}
 	for _, p := range x.Peers {
 		if glob := matching(x.Conflicts, p); glob != "" {
 			return fmt.Errorf("unresolvable requirements: peer %q matches conflict %q", p, glob)
