@@ -31,7 +31,7 @@ type Config struct {
 	Publish  func(sse.Event)
 	Grace    time.Duration // how long running work may go on after the context ended
 	MaxRuns  int           // changes that are applied at the same time
-	Baseline bool          // what is seen for the first time counts as done
+	Baseline bool          // what a source holds when it is first seen counts as done
 	MaxPrune int           // resources that may leave a source at once, 0: less than half of five or more
 	Now      func() time.Time
 	Jitter   func() float64 // 0..1, spreads retries

@@ -21,6 +21,10 @@ func (a *Agent) Retry(ctx context.Context, name, by string) error {
 		a.mu.Unlock()
 		return err
 	}
+	if act := a.busy[a.laneOf(key)]; act != nil && act.run != "" {
+		a.mu.Unlock()
+		return fmt.Errorf("run %s of %s is under way: %w; wait for its end, or `abide cancel %s` first", act.run, key, ErrConflict, act.run)
+	}
 	before, known := a.records[key]
 	rec := before
 	if !known {

@@ -104,6 +104,7 @@ type Work struct {
 	Record   Record
 	Applied  []byte // the content that was last applied; nil: never, or unknown
 	Cause    string // a runner.Cause
+	Guarded  bool   // it left together with too many others
 	By       string
 }
 

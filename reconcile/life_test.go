@@ -273,3 +273,21 @@ func TestProblemsAreToldOnce(t *testing.T) {
 		l.end()
 	})
 }
+
+// TestRetryOfARunUnderWay is refused: its end would swallow the request.
+func TestRetryOfARunUnderWay(t *testing.T) {
+	in(t, func(t *testing.T) {
+		w := newWorld(t, newRepo("r", map[string]string{"a.yaml": pipeline("a", "sleep 60")}))
+		l := w.start()
+		if err := l.Retry(t.Context(), "a", "me"); !errors.Is(err, ErrConflict) || !strings.Contains(err.Error(), "abide cancel") {
+			t.Errorf("retry: %v", err)
+		}
+		time.Sleep(2 * time.Minute)
+		if err := l.Retry(t.Context(), "a", "me"); err != nil {
+			t.Error(err)
+		}
+		settle()
+		expectRan(t, w, "a", "a")
+		l.end()
+	})
+}

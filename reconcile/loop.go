@@ -138,11 +138,15 @@ func closed(c <-chan struct{}) bool {
 func (a *Agent) tellRest() {
 	a.mu.Lock()
 	changes, works := a.plan()
+	tried := map[string]bool{} // and told about at once
+	for key := range a.backoff {
+		tried[key] = true
+	}
 	a.mu.Unlock()
 	for _, c := range changes {
 		rec := works[c.Kind+"/"+c.Name].Record
 		unchanged := c.Operation == OpNone && rec.Last != nil && rec.Last.Result == Failed && rec.Last.When.Before(a.started)
-		if c.Operation == OpWait || unchanged {
+		if c.Operation == OpWait && !tried[c.Kind+"/"+c.Name] || unchanged {
 			a.Publish(sse.Event{
 				Type: sse.TypeProblem, Level: sse.Warning, Source: c.Source, Pipeline: c.Name, Revision: c.Revision,
 				Message: c.Kind + " " + c.Name + " was left as it is: " + c.Reason,

@@ -124,6 +124,9 @@ func TestRemovalEndsTheScheduleAndTheGuardHolds(t *testing.T) {
 		if len(plan.Changes) != 5 || plan.Changes[1].Operation != OpWait || !strings.Contains(plan.Changes[1].Reason, "--max-prune") {
 			t.Errorf("guard: %+v", plan.Changes)
 		}
+		if told := w.events[len(w.events)-1]; told.Type != sse.TypeProblem || !strings.Contains(told.Message, "--max-prune 4") {
+			t.Errorf("the guard told %+v", told)
+		}
 		r.set(map[string]string{})
 		settle()
 		if st, _ := l.Sources(t.Context()); st[0].Error == "" {
@@ -210,6 +213,15 @@ func TestBaseline(t *testing.T) {
 		r.set(map[string]string{"a.yaml": pipeline("a", "echo")})
 		settle()
 		expectRan(t, w, "a")
+		// First sight is that of the repository, not of each file in it.
+		r.set(map[string]string{"a.yaml": pipeline("a", "echo"), "b.yaml": pipeline("b", "echo")})
+		settle()
+		expectRan(t, w, "b")
+		l.end()
+		l = w.start(func(c *Config) { c.Baseline = true })
+		r.set(map[string]string{"c.yaml": pipeline("c", "echo")})
+		settle()
+		expectRan(t, w, "c")
 		l.end()
 	})
 }

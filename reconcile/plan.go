@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/abide-agent/abide/internal/problem"
@@ -85,7 +86,7 @@ func (a *Agent) plan() ([]Change, map[string]Work) {
 
 func (a *Agent) decide(key string, gone map[string]bool, now time.Time) Work {
 	r, rec := a.want[key], a.records[key]
-	s := Situation{Record: rec, Baseline: a.Baseline, Once: a.once}
+	s := Situation{Record: rec, Baseline: rec.Baseline, Once: a.once}
 	c := Change{Kind: rec.Kind, Name: rec.Name, Source: rec.Source, File: rec.File}
 	if r != nil {
 		c = Change{Kind: r.Kind, Name: r.Name, Source: r.Source, File: r.File, Revision: r.Revision, Digest: r.Digest, Problems: r.Problems}
@@ -114,7 +115,7 @@ func (a *Agent) decide(key string, gone map[string]bool, now time.Time) Work {
 		c.Observed = rec.Last.Digest
 	}
 	c.Operation, c.Reason = Decide(s)
-	return Work{Change: c, Resource: r, Record: rec, Cause: cause(s), By: requester(rec)}
+	return Work{Change: c, Guarded: s.Guarded, Resource: r, Record: rec, Cause: cause(s), By: requester(rec)}
 }
 
 // cause is a runner.Cause, which the core knows as a word only.
@@ -144,6 +145,12 @@ func (a *Agent) lane(c Change) string {
 		return c.Kind + ":" + k.Lane(c)
 	}
 	return c.Kind + ":" + c.Name
+}
+
+// laneOf is lane for a resource that is known by its key.
+func (a *Agent) laneOf(key string) string {
+	kind, name, _ := strings.Cut(key, "/")
+	return a.lane(Change{Kind: kind, Name: name})
 }
 
 func (a *Agent) blocked(r *Resource) string {

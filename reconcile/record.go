@@ -42,6 +42,9 @@ type Record struct {
 	Last     *Last  `json:"last,omitempty"`     // nil: never attempted
 	Rejected string `json:"rejected,omitempty"` // a digest that was rolled back: not tried again
 	Owner    string `json:"owner,omitempty"`    // the source whose claim on the name is durable
+	// Baseline says that the resource was there when its source was first seen,
+	// by an agent that takes that for done. The first outcome clears it.
+	Baseline bool `json:"baseline,omitempty"`
 	// Retry is a request that `abide retry` left: the resource is acted upon
 	// whatever else the record says. The next outcome clears it.
 	Retry *Request `json:"retry,omitempty"`

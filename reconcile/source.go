@@ -110,6 +110,13 @@ type mark struct {
 	Location string `json:"location"` // without any secret
 }
 
+// sighted says whether an earlier look, perhaps of an earlier life, read the
+// source where it is now. The caller holds mu.
+func (a *Agent) sighted(source string) bool {
+	s, m := a.sources[source], a.marks[source]
+	return s != nil && m.Revision != "" && m.Location == s.status.Location
+}
+
 // marked records that a source was read. The caller holds mu.
 func (a *Agent) marked(s *sourceState) []store.Op {
 	m := mark{Revision: s.status.Revision, Location: s.status.Location}
@@ -151,12 +158,13 @@ func (a *Agent) looked(ctx context.Context, s *sourceState, snap *sources.Snapsh
 	a.remerge()
 	ops := append(a.adoptRecords(), a.marked(s)...)
 	subject, problems := s.status.Subject, a.untold()
-	changes, _ := a.plan()
+	changes, works := a.plan()
 	a.mu.Unlock()
 	_ = a.commit(ctx, ops...)
 	a.tellLook(name, snap, d, subject, was)
 	a.tellProblems(problems)
 	a.tellPlan(name, snap, changes)
+	a.tellGuard(name, snap, changes, works)
 }
 
 func (a *Agent) tellLook(name string, snap *sources.Snapshot, d Desired, subject, was string) {
@@ -185,6 +193,7 @@ func (a *Agent) adoptRecords() (ops []store.Op) {
 		if known && rec.Want == r.Digest && rec.Source == r.Source && rec.File == r.File || r.Broken() {
 			continue
 		}
+		rec.Baseline = rec.Baseline || !known && a.Baseline && !a.sighted(r.Source)
 		rec.Kind, rec.Name, rec.Source, rec.File, rec.Want, rec.Owner = r.Kind, r.Name, r.Source, r.File, r.Digest, r.Source
 		a.records[key] = rec
 		ops = append(ops, store.Put(keyRecord+key, encode(rec)))

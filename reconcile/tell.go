@@ -77,3 +77,21 @@ func (a *Agent) tellPlan(name string, snap *sources.Snapshot, changes []Change) 
 		Fields: map[string]any{"changes": n},
 	})
 }
+
+// tellGuard says that resources left which nothing but a human's word removes:
+// unlike other things that wait, they wait for ever.
+func (a *Agent) tellGuard(name string, snap *sources.Snapshot, changes []Change, works map[string]Work) {
+	n := 0
+	for _, c := range changes {
+		if c.Source == name && c.Operation == OpWait && works[c.Kind+"/"+c.Name].Guarded {
+			n++
+		}
+	}
+	if n == 0 {
+		return
+	}
+	a.Publish(sse.Event{
+		Type: sse.TypeProblem, Level: sse.Warning, Source: name, Revision: snap.Revision,
+		Message: fmt.Sprintf("%d resources left source %s at once and are kept; start the agent with --max-prune %d if they are to go", n, name, n),
+	})
+}

@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -36,8 +37,8 @@ func Decide(s Situation) (Operation, string) {
 	}
 	switch {
 	case s.Hold != nil:
-		return OpWait, fmt.Sprintf("%s, but held by %s since %s: %s; `abide resume` lets it go on",
-			reason, s.Hold.By, s.Hold.Since.UTC().Format(time.RFC3339), s.Hold.Reason)
+		return OpWait, fmt.Sprintf("%s, but held by %s since %s: %s; `%s` lets it go on",
+			reason, s.Hold.By, s.Hold.Since.UTC().Format(time.RFC3339), s.Hold.Reason, strings.TrimSpace("abide resume "+s.Hold.Source))
 	case s.Gone && s.Guarded:
 		return OpWait, "more than half of this source's resources left at once; allow it with --max-prune"
 	case s.Busy != "" && s.Due:
@@ -82,8 +83,8 @@ func due(s Situation) (Operation, string) {
 		return OpRun, "changed since " + short(last.Revision)
 	case last.Result == Interrupted:
 		return OpRun, "run " + last.Run + " was interrupted; it runs once more"
-	case last.Result == Failed:
-		return OpNone, fmt.Sprintf("failed: %s; change it, or use `abide retry`", orUnknown(last.Reason))
+	case last.Result == Failed, last.Result == Cancelled:
+		return OpNone, fmt.Sprintf("%s: %s; change it, or use `abide retry`", last.Result, orUnknown(last.Reason))
 	case s.Observed != "" && s.Observed != s.Want:
 		return OpRun, "what is there differs from what is wanted"
 	}
@@ -125,13 +126,13 @@ func (r Record) Ended(last Last) Record {
 			last.Reason = fmt.Sprintf("interrupted %d times: %s", last.Interruptions, orUnknown(last.Reason))
 		}
 	}
-	r.Last, r.Retry = &last, nil
+	r.Last, r.Retry, r.Baseline = &last, nil, false
 	return r
 }
 
 // Retried is the record after `abide retry`: it forgets the last attempt and a
 // rejection, and remembers who asked.
 func (r Record) Retried(by string, now time.Time) Record {
-	r.Last, r.Rejected, r.Retry = nil, "", &Request{By: by, When: now}
+	r.Last, r.Rejected, r.Baseline, r.Retry = nil, "", false, &Request{By: by, When: now}
 	return r
 }

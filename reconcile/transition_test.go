@@ -29,7 +29,7 @@ func TestTransitionTable(t *testing.T) {
 		{"observed differs", Situation{Want: "a", Observed: "x", Record: Record{Last: last("a", Succeeded)}}, OpRun, "differs"},
 		{"failed is final, whatever is observed", Situation{Want: "a", Observed: "x", Record: Record{Last: last("a", Failed)}}, OpNone, "abide retry"},
 		{"failed is final", Situation{Want: "a", Record: Record{Last: last("a", Failed)}}, OpNone, "abide retry"},
-		{"cancelled is final", Situation{Want: "a", Record: Record{Last: last("a", Cancelled)}}, OpNone, "cancelled"},
+		{"cancelled is final", Situation{Want: "a", Record: Record{Last: last("a", Cancelled)}}, OpNone, "cancelled: why; change it, or use `abide retry`"},
 		{"skipped is final", Situation{Want: "a", Record: Record{Last: last("a", Skipped)}}, OpNone, "skipped"},
 		{"baselined is final", Situation{Want: "a", Record: Record{Last: last("a", Baselined)}}, OpNone, "baselined"},
 		{"interrupted runs once more", Situation{Want: "a", Record: Record{Last: last("a", Interrupted)}}, OpRun, "once more"},
