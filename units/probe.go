@@ -28,7 +28,7 @@ func parseProbe(value string) (*Probe, error) {
 	if strings.HasPrefix(value, "http://") || strings.HasPrefix(value, "https://") {
 		return httpProbe(value)
 	}
-	return nil, errors.New("is neither of http://, tcp:// and exec:")
+	return nil, errors.New("is neither an http://, a tcp:// nor an exec: probe")
 }
 
 // cutKind cuts `kind:` or `kind ` off, and gives the whole value when it isn't there.
