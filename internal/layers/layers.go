@@ -77,6 +77,21 @@ var Rows = []Row{
 		{"units/probe", "a started unit is asked whether it is well in the same way by every engine"},
 	}},
 
+	{"units/process/spec", []Arrow{
+		{"units", "a unit file reads in the same way everywhere"},
+	}},
+	{"units/process/supervisor", []Arrow{
+		{"runner/owner", "a pid alone doesn't say which process it is"},
+		{"units/process/spec", "what it runs is the specification's"},
+	}},
+	{"units/process", []Arrow{
+		{"internal/atomicfile", "unit files and marks are whole or not there"},
+		{"units", "it implements the engine"},
+		{"units/probe", "a started unit is asked whether it is well in the same way by every engine"},
+		{"units/process/spec", "units are judged before they are touched"},
+		{"units/process/supervisor", "it starts and finds supervisors"},
+	}},
+
 	{"fleetapi", []Arrow{
 		{"units", "it shows and changes units"},
 	}},
@@ -102,6 +117,7 @@ var Rows = []Row{
 		{"sse", "the types that it shows"},
 	}},
 	{"internal/api/client", []Arrow{
+		{"fleetapi", "the types of fleet's wire, so that both sides agree"},
 		{"internal/api", "the types of requests and answers, so that both sides agree"},
 		{"internal/problem", "the details of an error are problems"},
 		{"reconcile", "the types that the API shows"},
@@ -114,6 +130,7 @@ var Rows = []Row{
 		{"sse", "it shows events"},
 	}},
 	{"cmd/abide", []Arrow{
+		{"fleetapi", "wiring"},
 		{"internal/api", "wiring"},
 		{"internal/api/client", "commands that ask a daemon"},
 		{"internal/atomicfile", "wiring"},
@@ -127,6 +144,9 @@ var Rows = []Row{
 		{"runner/host", "wiring"},
 		{"sources", "wiring"},
 		{"sse", "wiring"},
+		{"units", "wiring"},
+		{"units/process", "wiring"},
+		{"units/systemd", "wiring"},
 	}},
 }
 
@@ -157,7 +177,7 @@ type Library struct {
 // Libraries lists the libraries that are not for everybody.
 var Libraries = []Library{
 	{"github.com/docker", []string{"runner/docker"}, "what runs a job is the executor's secret"},
-	{"github.com/fsnotify/fsnotify", []string{"sources", "units/systemd"}, "hints come from sources, drift of files from the engines"},
+	{"github.com/fsnotify/fsnotify", []string{"sources", "units/process", "units/systemd"}, "hints come from sources, drift of files from the engines"},
 	{"github.com/go-git", []string{"sources"}, "Git is the sources' secret"},
 	{"github.com/go-git/go-git/v5/plumbing/format/gitignore", []string{"reconcile", "cmd/abide"}, ".abideignore has that syntax"},
 	{"github.com/godbus", []string{"units/systemd"}, "how systemd is spoken to is its engine's secret"},
