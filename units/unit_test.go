@@ -58,7 +58,7 @@ func TestLoadFaults(t *testing.T) {
 		"no X":            {text: service + "[Abide]\nDrift=off\n", want: "did you mean [X-Abide]?"},
 		"fleet's section": {text: service + "[x-fleet]\nGlobal=true\n", want: "warning: fleet and abide ignore the section"},
 		"requirements":    {text: service + "[X-Fleet]\nMachineID=a\nGlobal=true\n", want: "units/x:4:1: MachineID cannot be used with Global"},
-		"probe":           {text: service + "[X-Abide]\nProbe=ping\n", want: "units/x:4:1: the probe is neither of http://"},
+		"probe":           {text: service + "[X-Abide]\nProbe=ping\n", want: "units/x:4:1: the probe is neither an http://"},
 		"probe port":      {text: service + "[X-Abide]\nProbe=tcp://host:http\n", want: "not one from 1 to 65535"},
 		"probe no port":   {text: service + "[X-Abide]\nProbe=tcp:host\n", want: "does not give host and port"},
 		"probe program":   {text: service + "[X-Abide]\nProbe=exec:curl x\n", want: "absolute path"},

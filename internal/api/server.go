@@ -113,8 +113,10 @@ func (s *Server) MountAs(fail FailFunc, pattern string, role Role, h http.Handle
 	if !ok {
 		method, path = "", pattern
 	}
-	s.add(route{method: method, path: strings.TrimSpace(path), role: role, fail: fail,
-		serve: func(_ *Server, w http.ResponseWriter, r *http.Request) { h.ServeHTTP(w, r) }})
+	s.add(route{
+		method: method, path: strings.TrimSpace(path), role: role, fail: fail,
+		serve: func(_ *Server, w http.ResponseWriter, r *http.Request) { h.ServeHTTP(w, r) },
+	})
 }
 
 // FailFunc answers with an error. The headers that belong to it are set already.
