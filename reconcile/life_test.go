@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -217,6 +218,48 @@ func TestKilled(t *testing.T) {
 			t.Error("the orphan was not removed")
 		}
 		second.end()
+		first.end()
+	})
+}
+
+// TestStranded: a container whose creation a killed life had asked for appears
+// after the next life's first look, for a run that has another one by now.
+func TestStranded(t *testing.T) {
+	in(t, func(t *testing.T) {
+		w := newWorld(t, newRepo("r", map[string]string{"a.yaml": pipeline("a", "sleep 600")}))
+		first := w.start()
+		settle()
+		first.Agent.Store, first.Agent.Publish = &deadStore{Store: w.store}, func(sse.Event) {}
+		second := w.start()
+		runs, _, _ := second.Runs(t.Context(), "", 1, "", "")
+		labels := runner.Labels{Agent: "me", Run: runs[0].ID, Job: "a", Attempt: 1}
+		left := func() (ids []string) {
+			w.engine.mu.Lock()
+			defer w.engine.mu.Unlock()
+			for id := range w.engine.live {
+				if id == "late" || id == "own" {
+					ids = append(ids, id)
+				}
+			}
+			slices.Sort(ids)
+			return ids
+		}
+		appear := func() {
+			w.engine.mu.Lock()
+			defer w.engine.mu.Unlock()
+			w.engine.live["late"] = runner.Workload{ID: "late", Labels: labels, Stranded: true}
+			w.engine.live["own"] = runner.Workload{ID: "own", Labels: labels} // about to be started
+		}
+		appear()
+		time.Sleep(3 * time.Second)
+		if diff := cmp.Diff([]string{"own"}, left()); diff != "" {
+			t.Errorf("after a late look (-want +got)\n%s", diff)
+		}
+		appear()
+		second.end() // before the next one
+		if diff := cmp.Diff([]string{"own"}, left()); diff != "" {
+			t.Errorf("after the end (-want +got)\n%s", diff)
+		}
 		first.end()
 	})
 }

@@ -61,18 +61,55 @@ func (k *Pipelines) recover(ctx context.Context, runs []runner.Run, free []func(
 			k.reap(list)
 		}
 	}
+	if len(runs) > 0 {
+		k.reapStranded(hostsOf(runs))
+	}
+}
+
+// lateLooks are the pauses before the engine is asked again after a life that
+// was cut off: a container whose creation that life had asked for may appear
+// after the first look, and belong to a run that has made another since.
+var lateLooks = []time.Duration{2 * time.Second, 8 * time.Second, 50 * time.Second}
+
+// reapStranded removes what appears late, with a last look when the agent stops.
+func (k *Pipelines) reapStranded(hosts map[string]bool) {
+	for _, wait := range lateLooks {
+		limit := 10 * time.Second
+		select {
+		case <-time.After(wait):
+		case <-k.agent.halted.Done():
+			limit = 500 * time.Millisecond // a shutdown waits for it
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), limit)
+		for host := range hosts {
+			k.reapStrandedOn(ctx, host)
+		}
+		cancel()
+		if k.agent.halted.Err() != nil {
+			return
+		}
+	}
+}
+
+func (k *Pipelines) reapStrandedOn(ctx context.Context, host string) {
+	exec, err := k.Executor(host)
+	if err != nil {
+		return
+	}
+	list, _ := exec.List(ctx, k.AgentID) // an engine that is down has made nothing; the next look asks again
+	for _, w := range list {
+		if w.Stranded {
+			k.reapOne(ctx, exec, w)
+		}
+	}
 }
 
 // leftovers lists this agent's containers by run, on its own engine and on
 // those that the given runs used. An engine that is down is waited for: its
 // containers are still there when it comes back.
 func (k *Pipelines) leftovers(ctx context.Context, runs []runner.Run) (map[string][]runner.Workload, bool) {
-	hosts := map[string]bool{"": true}
-	for _, r := range runs {
-		hosts[r.DockerHost] = true
-	}
 	out := map[string][]runner.Workload{}
-	for host := range hosts {
+	for host := range hostsOf(runs) {
 		for wait := time.Second; ; wait = min(2*wait, time.Minute) {
 			list, err := k.list(ctx, host)
 			if err == nil {
@@ -96,6 +133,15 @@ func (k *Pipelines) leftovers(ctx context.Context, runs []runner.Run) (map[strin
 	return out, true
 }
 
+// hostsOf gives the agent's own engine and those that runs used.
+func hostsOf(runs []runner.Run) map[string]bool {
+	hosts := map[string]bool{"": true}
+	for _, r := range runs {
+		hosts[r.DockerHost] = true
+	}
+	return hosts
+}
+
 func (k *Pipelines) list(ctx context.Context, host string) ([]runner.Workload, error) {
 	exec, err := k.Executor(host)
 	if err != nil {
@@ -114,12 +160,16 @@ func (k *Pipelines) reap(list []runner.Workload) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	for _, w := range list {
-		level, message := sse.Info, fmt.Sprintf("Removed container %.12s, which an earlier life of the agent left", w.ID)
-		if err := exec.Remove(ctx, w.ID); err != nil {
-			level, message = sse.Warning, fmt.Sprintf("container %.12s of an earlier life of the agent can't be removed: %v", w.ID, err)
-		}
-		k.Publish(sse.Event{Type: sse.TypeLog, Level: level, Message: message, Run: w.Labels.Run, Job: w.Labels.Job})
+		k.reapOne(ctx, exec, w)
 	}
+}
+
+func (k *Pipelines) reapOne(ctx context.Context, exec runner.Executor, w runner.Workload) {
+	level, message := sse.Info, fmt.Sprintf("Removed container %.12s, which an earlier life of the agent left", w.ID)
+	if err := exec.Remove(ctx, w.ID); err != nil {
+		level, message = sse.Warning, fmt.Sprintf("container %.12s of an earlier life of the agent can't be removed: %v", w.ID, err)
+	}
+	k.Publish(sse.Event{Type: sse.TypeLog, Level: level, Message: message, Run: w.Labels.Run, Job: w.Labels.Job})
 }
 
 // resume goes on with one run where its record stands.

@@ -171,6 +171,9 @@ func (a *Agent) tellLook(name string, snap *sources.Snapshot, d Desired, subject
 	if was != "" {
 		a.Publish(sse.Event{Type: sse.TypeSourceRecovered, Level: sse.Success, Source: name, Message: "Source " + name + " can be read again"})
 	}
+	if snap.Exact && len(d.Resources) == 0 {
+		return // a registry in which nobody has put anything is no news
+	}
 	message := fmt.Sprintf("Source %s is at %s", name, short(snap.Revision))
 	if subject != "" {
 		message += ": " + subject

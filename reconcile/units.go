@@ -245,6 +245,12 @@ func (k *Units) Apply(ctx context.Context, batch []Work, report func(Work, Outco
 	if len(targets) == 0 {
 		return
 	}
+	if err := k.Engine.Ping(ctx); err != nil {
+		for _, w := range works {
+			report(w, Outcome{Err: err})
+		}
+		return
+	}
 	k.Engine.Converge(ctx, targets, k.Wait, func(t units.Target, res units.Result) {
 		w := works[t.Name]
 		report(w, k.outcome(ctx, w, t, res))

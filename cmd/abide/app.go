@@ -22,6 +22,9 @@ type app interface {
 	// Edit changes the durable state without a daemon, or through the one that
 	// holds the state directory.
 	Edit(ctx context.Context, o editOptions) error
+	// Purge stops and removes every unit that abide placed, and gives their
+	// number; without Yes it only shows them. No other process may hold the state.
+	Purge(ctx context.Context, o purgeOptions) (int, error)
 }
 
 // applyOptions is what `apply` was asked to do.

@@ -22,6 +22,8 @@ type fakeApp struct {
 	apply  func(context.Context, applyOptions) (int, error)
 	plan   func(context.Context, planOptions) (reconcile.Plan, error)
 	edited []editOptions
+	placed int // units that a purge finds
+	purged bool
 }
 
 func (f *fakeApp) Apply(ctx context.Context, o applyOptions) (int, error) { return f.apply(ctx, o) }
@@ -33,6 +35,14 @@ func (f *fakeApp) Plan(ctx context.Context, o planOptions) (reconcile.Plan, erro
 func (f *fakeApp) Edit(_ context.Context, o editOptions) error {
 	f.edited = append(f.edited, o)
 	return nil
+}
+
+func (f *fakeApp) Purge(_ context.Context, o purgeOptions) (int, error) {
+	f.purged = o.Yes
+	for range f.placed {
+		o.Show("web.service")
+	}
+	return f.placed, nil
 }
 
 // command is one call of the program in this process.
@@ -308,4 +318,19 @@ func TestEventLine(t *testing.T) {
 			t.Errorf("got  %q\nwant %q", got, tc.want)
 		}
 	}
+}
+
+func TestPurgeWantsYes(t *testing.T) {
+	t.Parallel()
+	f := &fakeApp{placed: 2}
+	c := command{app: f}
+	if out := c.expect(t, 1, "nothing was changed; say --yes to stop and remove 2 units", "purge"); out != "web.service\nweb.service\n" || f.purged {
+		t.Errorf("without --yes: %q, purged %v", out, f.purged)
+	}
+	if c.expect(t, 0, "2 units removed.", "purge", "--yes"); !f.purged {
+		t.Error("--yes did not purge")
+	}
+	f.placed = 0
+	c.expect(t, 0, "0 units removed.", "purge")
+	c.expect(t, 2, "takes no arguments", "purge", "web.service")
 }

@@ -9,9 +9,14 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+
+	unitprocess "github.com/abide-agent/abide/units/process"
 )
 
 func main() {
+	if len(os.Args) > 1 && os.Args[1] == unitprocess.Subcommand {
+		os.Exit(unitprocess.Main(os.Args[2:])) // the supervisor of one unit: nothing else of the agent is begun
+	}
 	ctx, signals := handleSignals(context.Background())
 	code := run(ctx, process{
 		args: os.Args, in: os.Stdin, out: os.Stdout, err: os.Stderr,

@@ -35,6 +35,7 @@ type parts struct {
 	log       *sse.Log
 	agent     *reconcile.Agent
 	pipelines *reconcile.Pipelines
+	units     *unitParts // nil where units are off
 	id        string
 	warn      func(string)
 
@@ -95,8 +96,18 @@ func wire(ctx context.Context, o wireOptions) (a *parts, err error) {
 	if a.pipelines, err = reconcile.NewPipelines(ctx, a.pipelineConfig()); err != nil {
 		return a, err
 	}
+	kinds := []reconcile.Kind{a.pipelines}
+	if o.stateful {
+		if a.units, err = a.openUnits(ctx); err != nil {
+			return a, err
+		}
+	}
+	if a.units != nil {
+		kinds = append(kinds, a.units.kind)
+		sources = append(sources, reconcile.SourceConfig{Source: registrySource{a.units}, Type: "registry"})
+	}
 	a.agent, err = reconcile.New(ctx, reconcile.Config{
-		Sources: sources, Kinds: []reconcile.Kind{a.pipelines}, Store: a.store, Publish: a.publish,
+		Sources: sources, Kinds: kinds, Store: a.store, Publish: a.publish,
 		Grace: o.settings.Grace, MaxRuns: o.settings.MaxJobs, Baseline: o.settings.Baseline,
 		MaxPrune: o.settings.MaxPrune, Jitter: rand.Float64,
 	})
@@ -104,6 +115,9 @@ func wire(ctx context.Context, o wireOptions) (a *parts, err error) {
 		return a, err
 	}
 	a.pipelines.Attach(a.agent)
+	if a.units != nil {
+		a.units.kind.Attach(a.agent)
+	}
 	return a, nil
 }
 

@@ -144,11 +144,16 @@ func (a *parts) server(w io.Writer) (*api.Server, error) {
 	if err != nil {
 		level = zerolog.InfoLevel
 	}
-	return api.New(api.Options{
+	server, err := api.New(api.Options{
 		Agent: served{a}, Events: a.log, Clients: a.log.Clients, CloseStreams: a.log.CloseStreams, Version: versionText(),
 		Tokens: tokens, AdminUIDs: s.AdminUIDs, AllowOrigins: s.AllowOrigins, AllowHosts: s.AllowHosts, Insecure: s.Insecure,
 		Log: zerolog.New(w).Level(level).With().Timestamp().Logger(),
 	})
+	if err != nil {
+		return nil, err
+	}
+	a.mountFleet(server)
+	return server, nil
 }
 
 // tokens reads the tokens of the settings. Beyond loopback nobody is known by

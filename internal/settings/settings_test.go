@@ -275,7 +275,7 @@ func TestMisplacedFlags(t *testing.T) {
 // What this version does nothing with is said, wherever it is given.
 func TestIdleSettingsWarn(t *testing.T) {
 	t.Parallel()
-	_, faults := Load(input(t, "netconf:\n  parallel: 3\n", map[string]string{"ABIDE_UNIT_DIR": "/x"}, "unit-engine=off"))
+	_, faults := Load(input(t, "netconf:\n  parallel: 3\n", map[string]string{"ABIDE_KEEP_AGE": "1h"}, "keep-bytes=1MiB"))
 	if faults.Err() != nil || len(faults) != 3 {
 		t.Errorf("faults: %v", faults)
 	}

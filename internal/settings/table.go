@@ -42,15 +42,15 @@ var options = []option[Settings]{
 		add: choice(func(s *Settings) *string { return &s.Executor }, "docker", "host"),
 	},
 	{
-		key: "units.engine", later: true, flag: "unit-engine", meta: "NAME", usage: "what starts units: auto, systemd, process, off (default auto)",
+		key: "units.engine", flag: "units", meta: "NAME", usage: "what starts units: auto, systemd, process, off (default auto)",
 		add: choice(func(s *Settings) *string { return &s.Units.Engine }, "auto", "systemd", "process", "off"),
 	},
 	{
-		key: "units.dir", later: true, flag: "unit-dir", meta: "DIR", usage: "where unit files are placed (default /etc/systemd/system)",
+		key: "units.dir", flag: "unit-dir", meta: "DIR", usage: "where unit files are placed (default /etc/systemd/system)",
 		add: checked(func(s *Settings) *string { return &s.Units.Dir }, absolute),
 	},
 	{
-		key: "units.drift", later: true, flag: "unit-drift", meta: "TIME", usage: "how often units are looked at for drift (default 30s)",
+		key: "units.drift", flag: "unit-drift", meta: "TIME", usage: "how often units are looked at for drift (default 30s)",
 		add: duration(func(s *Settings) *time.Duration { return &s.Units.Drift }, time.Second, day),
 	},
 	{
@@ -155,7 +155,7 @@ var sourceOptions = []option[Source]{
 	list(option[Source]{key: "policy.docker_hosts", flag: noFlag}, func(s *Source) *[]string { return &s.Policy.DockerHosts }, dockerHost),
 	list(option[Source]{key: "policy.bind_mounts", later: true, flag: noFlag}, func(s *Source) *[]string { return &s.Policy.BindMounts }, absolute),
 	list(option[Source]{key: "policy.devices", later: true, flag: noFlag}, func(s *Source) *[]string { return &s.Policy.Devices }, glob),
-	list(option[Source]{key: "policy.unit_names", later: true, flag: noFlag}, func(s *Source) *[]string { return &s.Policy.UnitNames }, glob),
+	list(option[Source]{key: "policy.unit_names", flag: noFlag}, func(s *Source) *[]string { return &s.Policy.UnitNames }, glob),
 	labels(option[Source]{key: "labels", flag: noFlag}, func(s *Source) *map[string]string { return &s.Labels }),
 }
 
