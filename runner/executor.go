@@ -74,6 +74,10 @@ type Workload struct {
 	Labels  Labels
 	Running bool
 	Started bool // false: created and never started
+	// Stranded: never started, and made for a process other than this one. Such
+	// a process has ended, so nobody will ever start it; an engine goes on with
+	// a request to create whose sender was killed.
+	Stranded bool
 }
 
 // The errors that a caller can act on; all others mean that this attempt failed.

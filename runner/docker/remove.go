@@ -76,10 +76,12 @@ func (g *engine) list(ctx context.Context, agent string) ([]runner.Workload, err
 		if l.Agent != agent || agent == "" && !owner.Gone(c.Labels[LabelOwner]) {
 			continue // the engine's filter takes an empty value for any
 		}
+		started := c.State != container.StateCreated
 		out = append(out, runner.Workload{
 			ID: c.ID, Labels: l,
-			Running: c.State == container.StateRunning || c.State == container.StatePaused,
-			Started: c.State != container.StateCreated,
+			Running:  c.State == container.StateRunning || c.State == container.StatePaused,
+			Started:  started,
+			Stranded: !started && c.Labels[LabelOwner] != owner.Self(),
 		})
 	}
 	return out, nil
