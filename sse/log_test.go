@@ -155,6 +155,18 @@ func TestCorruptLinesAreLeftOutAndCounted(t *testing.T) {
 	}
 }
 
+// TestALittleIsKept: who keeps few events gets files that can be dropped.
+func TestALittleIsKept(t *testing.T) {
+	t.Parallel()
+	o := tiny(diskOptions(t.TempDir()))
+	o.SegmentBytes, o.Retain = 0, 100<<10
+	l := open(t, o)
+	publish(l, 3000)
+	if frames := all(t, l, 1, Filter{}); event(t, frames[0]).Type != TypeStale || len(frames) < 300 {
+		t.Errorf("%d frames, and first comes %s", len(frames), frames[0].Data())
+	}
+}
+
 func TestRetentionDropsTheOldest(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

@@ -15,7 +15,9 @@ type Options struct {
 	RingBytes  int // memory for the newest events; default 4 MiB
 	RingEvents int // and how many; default 16,384
 
-	SegmentBytes int64 // size of a file of transitions; default 8 MiB
+	// SegmentBytes is the size of a file of transitions, the unit in which they
+	// are dropped; default an eighth of Retain, but 16 KiB to 8 MiB.
+	SegmentBytes int64
 	Retain       int64 // bytes of transitions kept, about; default 64 MiB
 
 	Heartbeat    time.Duration // comment on an idle stream; default 15 s
@@ -31,8 +33,8 @@ type Options struct {
 func (o Options) withDefaults() Options {
 	def(&o.RingBytes, 4<<20)
 	def(&o.RingEvents, 16<<10)
-	def(&o.SegmentBytes, 8<<20)
 	def(&o.Retain, 64<<20)
+	def(&o.SegmentBytes, min(max(o.Retain/8, 16<<10), 8<<20))
 	def(&o.Heartbeat, 15*time.Second)
 	def(&o.WriteTimeout, 30*time.Second)
 	if o.OnError == nil {
