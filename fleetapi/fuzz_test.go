@@ -27,8 +27,12 @@ func FuzzRequest(f *testing.F) {
 		target := "/fleet/v1/units/" + url.PathEscape(name)
 		query := "?nextPageToken=" + url.QueryEscape(token)
 		for _, call := range []struct{ method, target, body string }{
-			{http.MethodPut, target, body}, {http.MethodGet, target, ""}, {http.MethodPatch, "/fleet/v1/machines", body},
-			{http.MethodGet, "/fleet/v1/units" + query, ""}, {http.MethodGet, "/fleet/v1/state" + query, ""}, {http.MethodDelete, target, ""},
+			{http.MethodPut, target, body},
+			{http.MethodGet, target, ""},
+			{http.MethodPatch, "/fleet/v1/machines", body},
+			{http.MethodGet, "/fleet/v1/units" + query, ""},
+			{http.MethodGet, "/fleet/v1/state" + query, ""},
+			{http.MethodDelete, target, ""},
 		} {
 			rec := w.do(call.method, call.target, call.body, "application/json")
 			if rec.Code == http.StatusMovedPermanently || rec.Body.Len() == 0 {
