@@ -10,14 +10,14 @@ import (
 	"github.com/abide-agent/abide/units"
 )
 
-// Bounds of repairing one unit: the wait between two repairs doubles from the
-// first to the second bound, and after so many in a row the agent gives up,
-// visibly. A unit that stays well for calmAfter begins anew.
+// Bounds of repairing one unit: the wait between two repairs of the same trouble
+// doubles from the first to the second bound, and after so many in a row the
+// agent gives up, visibly. A unit that stays well for calmAfter begins anew.
 const (
 	minRepairWait = time.Second
 	maxRepairWait = time.Minute
 	maxRepairs    = 10
-	calmAfter     = 10 * time.Minute
+	calmAfter     = 2 * maxRepairWait
 )
 
 // repair is what was done lately about one unit's drift.
@@ -67,6 +67,9 @@ func moving(st units.Status) bool {
 	return st.Job != ""
 }
 
+// stateIs begins the words for a unit whose state is another than wanted.
+const stateIs = "its state is "
+
 // observed puts a unit's status in the form of a wish, and what is wrong with it
 // in words.
 func observed(spec *unitSpec, name string, st units.Status) (have, why string) {
@@ -85,19 +88,29 @@ func observed(spec *unitSpec, name string, st units.Status) (have, why string) {
 	case spec.install && !st.Enabled && spec.want == units.Launched:
 		return have + "+disabled", "it is not enabled"
 	}
-	why = fmt.Sprintf("it is %s", st.Active)
+	why = stateIs + st.Active
 	if st.Result != "" && st.Result != "success" {
 		why += " (" + st.Result + ")"
 	}
 	return have, why
 }
 
+// troubleOf gives the part of the words of a drift that tells one kind of trouble
+// from another: how a unit came to be dead is no matter.
+func troubleOf(why string) string {
+	if strings.HasPrefix(why, stateIs) {
+		return stateIs
+	}
+	return why
+}
+
 // toRepair says whether drift is to be repaired, and reports it once.
 func (k *Units) toRepair(name string, r *Resource, spec *unitSpec, why string) bool {
+	kind := troubleOf(why)
 	k.mu.Lock()
-	known := k.drifted[name] == why
-	k.drifted[name] = why
-	tired := k.repairs[name] != nil && k.repairs[name].times >= maxRepairs
+	known := k.drifted[name] == kind
+	k.drifted[name] = kind
+	tired := k.repairs[name][kind] != nil && k.repairs[name][kind].times >= maxRepairs
 	k.mu.Unlock()
 	applied := k.agent.appliedDigest(UnitKind, name) == r.Digest
 	if applied && !known && spec.drift != units.DriftOff {
@@ -113,7 +126,12 @@ func (k *Units) wentWell(name string) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	delete(k.drifted, name)
-	if r := k.repairs[name]; r != nil && k.Now().Sub(r.last) > calmAfter {
+	for kind, r := range k.repairs[name] {
+		if k.Now().Sub(r.last) > calmAfter {
+			delete(k.repairs[name], kind)
+		}
+	}
+	if len(k.repairs[name]) == 0 {
 		delete(k.repairs, name)
 	}
 }
@@ -130,10 +148,14 @@ func (k *Units) patience(w Work) time.Duration {
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	r := k.repairs[w.Change.Name]
+	kind := k.drifted[w.Change.Name]
+	r := k.repairs[w.Change.Name][kind]
 	if r == nil {
 		r = &repair{}
-		k.repairs[w.Change.Name] = r
+		if k.repairs[w.Change.Name] == nil {
+			k.repairs[w.Change.Name] = map[string]*repair{}
+		}
+		k.repairs[w.Change.Name][kind] = r
 	}
 	if r.times > 0 {
 		wait := min(minRepairWait<<(r.times-1), maxRepairWait)

@@ -32,7 +32,7 @@ type UnitConfig struct {
 	Machine units.Machine
 	Host    string
 	Labels  map[string]string
-	Wait    time.Duration // for one unit of a batch before the others go on; 5 s when zero
+	Wait    time.Duration // for the units of a batch before others go on; a second when zero
 	Now     func() time.Time
 }
 
@@ -45,8 +45,9 @@ type Units struct {
 
 	mu      sync.Mutex
 	pinned  map[string]units.Live // what stands on the board
-	repairs map[string]*repair
-	drifted map[string]string // what was reported of a unit
+	repairs map[string]map[string]*repair // by unit and kind of trouble
+	drifted map[string]string             // the trouble that was reported of a unit
+	slow    map[string]bool               // units whose job did not end in time
 }
 
 var (
@@ -58,7 +59,7 @@ var (
 // NewUnits makes the kind. Attach completes it.
 func NewUnits(c UnitConfig) *Units {
 	if c.Wait == 0 {
-		c.Wait = 5 * time.Second
+		c.Wait = time.Second
 	}
 	if c.Now == nil {
 		c.Now = time.Now
@@ -66,7 +67,7 @@ func NewUnits(c UnitConfig) *Units {
 	if c.Drift == "" {
 		c.Drift = units.DriftRepair
 	}
-	return &Units{UnitConfig: c, pinned: map[string]units.Live{}, repairs: map[string]*repair{}, drifted: map[string]string{}}
+	return &Units{UnitConfig: c, pinned: map[string]units.Live{}, repairs: map[string]map[string]*repair{}, drifted: map[string]string{}, slow: map[string]bool{}}
 }
 
 // Attach gives the kind the agent that knows what is wanted.
@@ -175,8 +176,27 @@ func (k *Units) Selects(r *Resource) (bool, string) {
 }
 
 // Lane implements [Kind]: units are made true in batches, so that a batch costs
-// one reload.
-func (k *Units) Lane(Change) string { return "units" }
+// one reload. Those whose jobs take long have a lane of their own, in which they
+// hold up only one another.
+func (k *Units) Lane(c Change) string {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.slow[c.Name] {
+		return "slow units"
+	}
+	return "units"
+}
+
+// setSlow notes whether a unit's job takes long.
+func (k *Units) setSlow(name string, slow bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if slow {
+		k.slow[name] = true
+	} else {
+		delete(k.slow, name)
+	}
+}
 
 // Describe implements [Kind].
 func (k *Units) Describe(c *Change, want *Resource, applied []byte) {
@@ -272,8 +292,10 @@ func (k *Units) target(w Work) units.Target {
 // outcome turns what an engine says of a target into what the record needs, and
 // tells about it.
 func (k *Units) outcome(ctx context.Context, w Work, t units.Target, res units.Result) Outcome {
+	busy := errors.Is(res.Err, units.ErrBusy)
+	k.setSlow(w.Change.Name, busy)
 	switch {
-	case errors.Is(res.Err, units.ErrBusy):
+	case busy:
 		return Outcome{Err: &Waiting{For: "its job, which goes on", Period: k.Wait}}
 	case errors.Is(res.Err, units.ErrUnavailable):
 		return Outcome{Err: res.Err}
@@ -300,13 +322,17 @@ func (k *Units) last(w Work, r Result, why string) Last {
 	return Last{Digest: w.Change.Digest, Revision: w.Change.Revision, When: k.Now(), Result: r, Reason: why}
 }
 
+// rollbackWait is how long a unit has to be well again with its last good
+// content: longer than for a change, since a rollback is tried only once.
+const rollbackWait = 10 * time.Second
+
 // rollBack puts the last good content of a unit back. The digest that failed is
 // rejected; a rollback that fails too is a failure and never reads as success.
 func (k *Units) rollBack(ctx context.Context, w Work, t units.Target, cause error) Outcome {
 	t.Text, t.DropIns = unbundle(w.Applied)
 	t.Digest, t.Restart = units.Content(t.Text, t.DropIns), true
 	var back units.Result
-	k.Engine.Converge(ctx, []units.Target{t}, k.Wait, func(_ units.Target, r units.Result) { back = r })
+	k.Engine.Converge(ctx, []units.Target{t}, rollbackWait, func(_ units.Target, r units.Result) { back = r })
 	if back.Err != nil {
 		k.tell(w, sse.TypeUnitFailed, sse.Error, fmt.Sprintf("Unit %s could not be rolled back either: %v", t.Name, back.Err), nil)
 		return Outcome{Last: k.last(w, Failed, fmt.Sprintf("%v; the rollback failed too: %v", cause, back.Err)), Kept: true}

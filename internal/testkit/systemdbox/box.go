@@ -177,7 +177,13 @@ func (b *Box) write(ctx context.Context, dir, name string, mode int64, text []by
 	if err := w.Close(); err != nil {
 		return err
 	}
-	return b.cli.CopyToContainer(ctx, b.ID, dir, &buf, container.CopyToContainerOptions{})
+	return b.Unpack(ctx, dir, &buf)
+}
+
+// Unpack puts the files of a tar archive below a directory of the box, for
+// which holds what [Box.Write] says.
+func (b *Box) Unpack(ctx context.Context, dir string, archive io.Reader) error {
+	return b.cli.CopyToContainer(ctx, b.ID, dir, archive, container.CopyToContainerOptions{})
 }
 
 // Reboot shuts the box down as a machine is shut down, and boots it again: its
