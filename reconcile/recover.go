@@ -37,7 +37,8 @@ func (k *Pipelines) Recover() {
 }
 
 func (k *Pipelines) recover(ctx context.Context, runs []runner.Run, free []func()) {
-	left, ok := k.leftovers(ctx, runs)
+	hosts := hostsOf(runs) // now: from when they go on, the runs are not ours to read
+	left, ok := k.leftovers(ctx, hosts)
 	if !ok {
 		for _, f := range free {
 			f()
@@ -62,16 +63,16 @@ func (k *Pipelines) recover(ctx context.Context, runs []runner.Run, free []func(
 		}
 	}
 	if len(runs) > 0 {
-		k.reapStranded(hostsOf(runs))
+		k.reapStranded(hosts)
 	}
 }
 
 // leftovers lists this agent's containers by run, on its own engine and on
-// those that the given runs used. An engine that is down is waited for: its
+// the others of hosts. An engine that is down is waited for: its
 // containers are still there when it comes back.
-func (k *Pipelines) leftovers(ctx context.Context, runs []runner.Run) (map[string][]runner.Workload, bool) {
+func (k *Pipelines) leftovers(ctx context.Context, hosts map[string]bool) (map[string][]runner.Workload, bool) {
 	out := map[string][]runner.Workload{}
-	for host := range hostsOf(runs) {
+	for host := range hosts {
 		for wait := time.Second; ; wait = min(2*wait, time.Minute) {
 			list, err := k.list(ctx, host)
 			if err == nil {

@@ -24,12 +24,12 @@ func TestStranded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer api.Close()
+	t.Cleanup(func() { _ = api.Close() })
 	agent := fmt.Sprintf("stranded-%d-%d", os.Getpid(), time.Now().UnixNano())
 	create := func(maker string, start bool) string {
 		t.Helper()
 		c, err := api.ContainerCreate(t.Context(), &container.Config{
-			Image: image, Cmd: []string{"true"},
+			Image: image, Cmd: []string{"/bin/sh", "-c", "true"},
 			Labels: map[string]string{docker.LabelAgent: agent, docker.LabelOwner: maker},
 		}, nil, nil, nil, "")
 		if err != nil {
