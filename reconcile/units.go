@@ -44,7 +44,7 @@ type Units struct {
 	agent *Agent
 
 	mu      sync.Mutex
-	pinned  map[string]units.Live // what stands on the board
+	pinned  map[string]units.Live         // what stands on the board
 	repairs map[string]map[string]*repair // by unit and kind of trouble
 	drifted map[string]string             // the trouble that was reported of a unit
 	slow    map[string]bool               // units whose job did not end in time

@@ -35,8 +35,13 @@ func (e *unitEngine) Journal(context.Context, string, int) ([]string, error) {
 	return nil, nil
 }
 
-func (e *unitEngine) Converge(_ context.Context, batch []units.Target, _ time.Duration, report func(units.Target, units.Result)) {
-	for _, t := range batch {
+func (e *unitEngine) Converge(_ context.Context, batch []units.Target, wait time.Duration, report func(units.Target, units.Result)) {
+	hangs := func(t units.Target) bool { return strings.Contains(string(t.Text), "hang") }
+	quick := slices.DeleteFunc(slices.Clone(batch), hangs)
+	for i, t := range append(quick, slices.DeleteFunc(slices.Clone(batch), func(t units.Target) bool { return !hangs(t) })...) {
+		if i == len(quick) {
+			time.Sleep(wait)
+		}
 		e.mu.Lock()
 		res := e.one(t)
 		e.mu.Unlock()
@@ -237,6 +242,28 @@ func TestUnitDrift(t *testing.T) {
 		}
 		if n := len(e.take()); n >= 20 {
 			t.Errorf("repaired %d times without giving up", n)
+		}
+		l.end()
+	})
+}
+
+func TestUnitThatHangsHoldsUpNobody(t *testing.T) {
+	in(t, func(t *testing.T) {
+		files := map[string]string{"hang.service": unitText("hang"), "a.service": unitText("a")}
+		r := newRepo("r", files)
+		_, e, start := unitWorld(t, r)
+		l := start()
+		time.Sleep(10 * time.Second)
+		e.take()
+		for i := range 5 {
+			name := string(rune('b'+i)) + ".service"
+			files[name] = unitText(name)
+			r.set(files)
+			settle()
+			if did := e.take(); !slices.Contains(did, "start "+name) {
+				t.Errorf("%s waits for a unit that hangs: %v", name, did)
+			}
+			time.Sleep(700 * time.Millisecond) // another moment in what the other goes through
 		}
 		l.end()
 	})
