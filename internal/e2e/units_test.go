@@ -173,3 +173,34 @@ func TestUnitsOverTheFleetAPI(t *testing.T) {
 		t.Errorf("after the last one was destroyed: %s", list)
 	}
 }
+
+// TestPurge: stopping the agent leaves its units running, purging ends them.
+func TestPurge(t *testing.T) {
+	t.Parallel()
+	base := 1_500_000 + os.Getpid()*10%400_000
+	repo := newRepository(t)
+	repo.write("units/web.service", sleeper(base))
+	repo.commit("a unit")
+	d := newDaemon(t, "--git", repo.dir, "--units", "process")
+	d.start()
+	d.awaitUnit("web.service", "runs", launched)
+	purge := func(more ...string) (string, int) {
+		return cli(t, nil, "", append([]string{"purge", "--units", "process", "--state", d.state}, more...)...)
+	}
+	if out, code := purge("--yes"); code == 0 || !strings.Contains(out, "stop it first") {
+		t.Errorf("under a running agent: %d %s", code, out)
+	}
+	d.kill(syscall.SIGTERM)
+	if out, code := purge(); code != 1 || !strings.Contains(out, "web.service") || pidOf(t, base) == 0 {
+		t.Errorf("without --yes: %d %s", code, out)
+	}
+	if out, code := purge("--yes"); code != 0 || !strings.Contains(out, "1 unit removed") || pidOf(t, base) != 0 {
+		t.Errorf("with --yes: %d %s", code, out)
+	}
+	d.start()
+	d.awaitUnit("web.service", "comes back with the agent", launched)
+	d.kill(syscall.SIGTERM)
+	if out, code := purge("--yes"); code != 0 {
+		t.Errorf("at the end: %d %s", code, out)
+	}
+}
