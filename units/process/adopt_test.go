@@ -1,13 +1,16 @@
 package process
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/abide-agent/abide/units"
 )
@@ -75,6 +78,46 @@ func TestSupervisorKilled(t *testing.T) {
 	}
 	if s := status(t, e, "a.service"); s.Active != "inactive" && s.Active != "failed" {
 		t.Errorf("%+v", s)
+	}
+}
+
+// TestSupervisorKilledEarly has a supervisor die while its unit starts, and
+// another while its unit has no process.
+func TestSupervisorKilledEarly(t *testing.T) {
+	t.Parallel()
+	e := engine(t)
+	slow := service("slow.service", "ExecStartPre=/bin/sleep 1000", "ExecStart=/bin/sleep 1001")
+	if r := one(t, e, slow, 100*time.Millisecond); !errors.Is(r.Err, units.ErrBusy) {
+		t.Fatal(r.Err)
+	}
+	until(t, e, "slow.service", "starting", func(s units.Status) bool { return s.Sub == "start-pre" })
+	mark := []byte(e.run("slow.service").Invocation)
+	if err := syscall.Kill(e.run("slow.service").Supervisor.PID, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	until(t, e, "slow.service", "taken down", func(s units.Status) bool { return s.Active == "failed" })
+	found, _ := filepath.Glob("/proc/[0-9]*/environ")
+	for _, path := range found {
+		if env, err := os.ReadFile(path); err == nil && bytes.Contains(env, mark) {
+			t.Errorf("%s is still there", path)
+		}
+	}
+
+	file := filepath.Join(t.TempDir(), "stopped")
+	must(t, e, service("idle.service", "Type=oneshot", "RemainAfterExit=yes", "ExecStart=/bin/true", "ExecStop=/bin/touch "+file))
+	before := e.run("idle.service").Supervisor
+	if err := syscall.Kill(before.PID, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	until(t, e, "idle.service", "adopted", func(s units.Status) bool {
+		r := e.run("idle.service")
+		return r.kind == running && r.Supervisor != before && s.Sub == "exited"
+	})
+	if err := e.Stop(t.Context(), "idle.service"); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Stat(file); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -29,14 +29,7 @@ func (e *Engine) Converge(ctx context.Context, batch []units.Target, wait time.D
 		}
 		order = append(order, j)
 	}
-	for _, j := range order {
-		if j.err == nil {
-			if unlock, ok := e.locks.try(j.name); ok {
-				j.err = e.placeFiles(j)
-				unlock()
-			}
-		}
-	}
+	e.placeAll(order)
 	var mu sync.Mutex
 	e.transact(ctx, jobs, order, wait, func(j *job, err error) {
 		res := e.result(j, err)
@@ -44,6 +37,31 @@ func (e *Engine) Converge(ctx context.Context, batch []units.Target, wait time.D
 		defer mu.Unlock()
 		report(*j.target, res)
 	})
+}
+
+// maxPlacing is how many units are placed side by side: file systems write their
+// journal once for many who wait for it.
+const maxPlacing = 16
+
+// placeAll places the files of a batch. Where somebody is at work on a unit,
+// that is left to its job.
+func (e *Engine) placeAll(jobs []*job) {
+	limit := make(chan struct{}, maxPlacing)
+	var all sync.WaitGroup
+	for _, j := range jobs {
+		if j.err != nil {
+			continue
+		}
+		limit <- struct{}{}
+		all.Go(func() {
+			defer func() { <-limit }()
+			if unlock, ok := e.locks.try(j.name); ok {
+				defer unlock()
+				j.err = e.placeFiles(j)
+			}
+		})
+	}
+	all.Wait()
 }
 
 // transact runs the jobs of a batch, and what they bring along, and reports

@@ -6,8 +6,9 @@
 //
 // Services of the types simple, exec, oneshot and notify can be run; templates
 // are placed. A unit that asks for anything which would change its meaning and
-// which can't be honoured is refused with units.ErrNotSupported, naming the
-// directive, before anything of it is touched; see [Check].
+// which can't be honoured gets units.ErrNotSupported, naming the directive (see
+// [Check]): it is placed, so that it can be seen, and never started, and where
+// it runs already with other content it stays as it is, on disk too.
 //
 // Each running unit has a supervisor of its own, a process in a session of its
 // own, which the agent neither waits for nor takes along: stopping, crashing or
@@ -15,7 +16,8 @@
 // their pid and start time and sends them signals. A supervisor that is killed
 // without notice is replaced by one that goes on with its unit. Units do end
 // when their surroundings do:
-//   - in a container, with the container's PID 1;
+//   - in a container, with the container's PID 1: the kernel then kills all,
+//     without their ExecStop=;
 //   - under a service manager, with the agent's own service, unless that says
 //     KillMode=process: other modes end everything that the agent ever started;
 //   - with the machine. Nothing starts them again but the agent, so [Install]
