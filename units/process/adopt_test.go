@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -203,5 +204,35 @@ func TestWatch(t *testing.T) {
 	}
 	if name := <-told; name != "a.service" {
 		t.Errorf("told %q", name)
+	}
+}
+
+// TestInherited has a unit hold nothing open that the agent was given by others.
+func TestInherited(t *testing.T) {
+	t.Parallel()
+	e := engine(t)
+	var ends [2]int
+	if err := syscall.Pipe(ends[:]); err != nil { // without close-on-exec
+		t.Fatal(err)
+	}
+	syscall.CloseOnExec(ends[0])
+	reader := os.NewFile(uintptr(ends[0]), "reader")
+	defer reader.Close()
+	must(t, e, service("a.service", "ExecStart=/bin/sleep 1000"))
+	if err := syscall.Close(ends[1]); err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan error, 1)
+	go func() {
+		_, err := reader.Read(make([]byte, 1))
+		done <- err
+	}()
+	select {
+	case err := <-done:
+		if !errors.Is(err, io.EOF) {
+			t.Error(err)
+		}
+	case <-time.After(patience):
+		t.Error("somebody still holds the pipe")
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"strconv"
 	"syscall"
 	"time"
 
@@ -40,6 +41,7 @@ type unit struct {
 
 // supervise runs a unit by its order, which is on disk.
 func supervise(layout Layout, name string) int {
+	closeInherited()
 	ready := os.NewFile(readyFD, "ready")
 	syscall.CloseOnExec(readyFD)
 	fail := func(err error) int {
@@ -84,6 +86,25 @@ func supervise(layout Layout, name string) int {
 	u.run()
 	u.linger(lock)
 	return 0
+}
+
+// closeInherited closes what the agent itself had been given by whoever started
+// it, a pipe that somebody waits for the end of, say. All that this process has
+// opened closes on exec; what does not came through one.
+func closeInherited() {
+	entries, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		return
+	}
+	for _, e := range entries {
+		fd, err := strconv.Atoi(e.Name())
+		if err != nil || fd <= readyFD {
+			continue
+		}
+		if flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0); err == nil && flags&unix.FD_CLOEXEC == 0 {
+			_ = unix.Close(fd)
+		}
+	}
 }
 
 // readyFD is where a supervisor tells the agent why it can't begin; closed
