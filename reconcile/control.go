@@ -167,9 +167,18 @@ func (a *Agent) Sources(context.Context) ([]SourceStatus, error) {
 	defer a.mu.Unlock()
 	out := make([]SourceStatus, 0, len(a.order))
 	for _, name := range a.order {
-		out = append(out, a.sourceStatus(name))
+		if a.shown(name) {
+			out = append(out, a.sourceStatus(name))
+		}
 	}
 	return out, nil
+}
+
+// shown says whether a source is worth a line: a registry in which nobody has
+// put anything is not. The caller holds mu.
+func (a *Agent) shown(name string) bool {
+	s := a.sources[name]
+	return s.snap == nil || !s.snap.Exact || len(s.desired.Resources) > 0 || s.status.Error != ""
 }
 
 func (a *Agent) sourceStatus(name string) SourceStatus {

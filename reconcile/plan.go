@@ -28,6 +28,9 @@ func (a *Agent) Plan(ctx context.Context) (Plan, error) {
 	changes, works := a.plan()
 	p := Plan{Created: a.Now(), Changes: changes, Problems: slices.Clone(a.problems), Holds: a.holdList()}
 	for _, name := range a.order {
+		if !a.shown(name) {
+			continue
+		}
 		st := a.sourceStatus(name)
 		if slices.Contains(late, name) && st.Error == "" {
 			st.Error = fmt.Sprintf("it did not answer within %s; the plan shows its last good state", patience)
