@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"os/exec"
 	"strings"
 	"syscall"
 	"testing"
@@ -68,6 +69,18 @@ func pidOf(t *testing.T, seconds int) int {
 	return 0
 }
 
+// purgeAtEnd takes away what the agent placed, when the test is over: units
+// outlive their agent on purpose.
+func (d *daemon) purgeAtEnd() {
+	d.t.Cleanup(func() {
+		d.kill(syscall.SIGKILL)
+		cmd := exec.Command(binary(d.t, ""), "purge", "--yes", "--state", d.state, "--units", "process")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			d.t.Errorf("purge: %v: %s", err, out)
+		}
+	})
+}
+
 // TestUnits follows a unit through its life under the embedded engine: commit,
 // change, failure, revert, the agent's death, its own death, removal.
 func TestUnits(t *testing.T) {
@@ -79,13 +92,7 @@ func TestUnits(t *testing.T) {
 	repo.commit("two units")
 	d := newDaemon(t, "--git", repo.dir, "--units", "process")
 	d.start()
-	t.Cleanup(func() {
-		for i := range 4 {
-			if pid := pidOf(t, base+i); pid != 0 {
-				_ = syscall.Kill(pid, syscall.SIGKILL)
-			}
-		}
-	})
+	d.purgeAtEnd()
 	d.awaitUnit("web.service", "runs", launched)
 	d.awaitUnit("other.service", "runs", launched)
 	other := pidOf(t, base+1)
@@ -140,6 +147,7 @@ func TestUnitsOverTheFleetAPI(t *testing.T) {
 	base := 1_000_000 + os.Getpid()*10%400_000
 	d := newDaemon(t, "--units", "process")
 	d.start()
+	d.purgeAtEnd()
 	options := fmt.Sprintf(`[{"section":"Service","name":"ExecStart","value":"/bin/sleep %d"}]`, base)
 	if code := d.send(http.MethodPut, "/fleet/v1/units/api.service", `{"desiredState":"launched","options":`+options+`}`); code != http.StatusCreated {
 		t.Fatalf("create: %d", code)
