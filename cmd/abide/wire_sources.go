@@ -13,6 +13,7 @@ import (
 	"github.com/abide-agent/abide/internal/settings"
 	"github.com/abide-agent/abide/reconcile"
 	"github.com/abide-agent/abide/sources"
+	"github.com/abide-agent/abide/units"
 )
 
 func newAgentID() string { return strings.ToLower(rand.Text()[:16]) }
@@ -22,6 +23,9 @@ func (a *parts) sources(stdin io.Reader) ([]reconcile.SourceConfig, error) {
 	var out []reconcile.SourceConfig
 	taken := map[string]bool{}
 	for _, s := range a.settings.Sources {
+		if s.Name == units.RegistrySource || s.Name == reconcile.TriggerSource {
+			return nil, fmt.Errorf("source %s: this name is abide's own; give the source another with `name:`", s.Name)
+		}
 		c, err := a.source(s)
 		if err != nil {
 			return nil, fmt.Errorf("source %s: %w", s.Name, err)
