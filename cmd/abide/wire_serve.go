@@ -8,7 +8,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"runtime/debug"
 	"strconv"
 	"strings"
 	"time"
@@ -25,19 +24,11 @@ const tokenFile = "token"
 // maxStatePath is what a socket's address may have at most, with some room.
 const maxStatePath = 100
 
-// garbagePercent is how much garbage may come together, in percent of what is in
-// use, before it is collected. A daemon waits most of the time: half of what Go
-// would take makes no work that can be measured, and keeps its memory small
-// after a burst. The variable GOGC says otherwise.
-const garbagePercent = 50
-
 // serve runs the daemon until ctx ends: first the listeners, so that a port
 // that is taken is known before anything runs; then the loop; at the end the
 // loop drains while the API still answers.
 func (a *parts) serve(ctx context.Context, o applyOptions) error {
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(garbagePercent)
-	}
+	defer a.saveMemory(ctx)()
 	server, err := a.server(o.Log)
 	if err != nil {
 		return err
