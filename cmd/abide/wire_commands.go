@@ -3,9 +3,7 @@ package main
 import (
 	"context"
 	"errors"
-	"os"
 	"os/user"
-	"runtime/debug"
 
 	"github.com/abide-agent/abide/internal/api/client"
 	"github.com/abide-agent/abide/internal/store"
@@ -26,7 +24,6 @@ func (w wired) Apply(ctx context.Context, o applyOptions) (int, error) {
 		return exitFailed, err
 	}
 	if o.Daemon {
-		thrifty()
 		stop := a.follow(o.Show)
 		err = a.serve(ctx, o)
 		stop()
@@ -38,14 +35,6 @@ func (w wired) Apply(ctx context.Context, o applyOptions) (int, error) {
 		err = nil // the command says that it was stopped
 	}
 	return code(well), errors.Join(err, a.Close())
-}
-
-// thrifty makes a daemon collect its garbage sooner: it lives for months beside
-// what the machine is for, and its heap is small. GOGC says otherwise.
-func thrifty() {
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(50)
-	}
 }
 
 func code(well bool) int {
