@@ -166,6 +166,17 @@ func testProbes(w *world) {
 	if r.Status.PID == 0 || !contains(strings.Join(r.Log, "\n"), "unwell") {
 		w.Errorf("a unit that is not well is %+v, its lines %q", r.Status, r.Log)
 	}
+	never := target(w.name("never.service"), sleeper)
+	never.Probe = &units.Probe{Exec: []string{"/bin/false"}, Window: 2 * time.Second}
+	for tries := 1; ; tries++ { // by one who can't wait for all of the window
+		err := w.converge(1200*time.Millisecond, never)[never.Name].Err
+		if err == nil || tries > 10 {
+			w.Fatalf("after %d tries a probe that never succeeds gives %v", tries, err)
+		}
+		if !errors.Is(err, units.ErrBusy) {
+			break
+		}
+	}
 	dead := target(w.name("dead.service"), script("", "sleep 0.4; exit 9"))
 	dead.Probe = &units.Probe{Exec: []string{"/bin/false"}, Window: patience}
 	w.fails(dead, "9")

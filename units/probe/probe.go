@@ -23,22 +23,31 @@ import (
 // The pace of a probe.
 const (
 	defaultWindow = 30 * time.Second // of a probe that names none
+	minWindow     = time.Second      // of one that is asked late, or its own if that is less
 	firstPause    = 50 * time.Millisecond
 	maxPause      = time.Second
 	maxAttempt    = 5 * time.Second // for one answer
 	maxOutput     = 400             // bytes of a program's output that an error quotes
 )
 
-// Wait asks until the unit says that it is well, which gives nil, or until the
-// probe's window is over, which gives the last reason. alive is asked between
-// two attempts; its error ends the wait at once, since a unit that has failed
-// won't get well. alive may be nil. The end of ctx gives its cause.
+// Wait is [WaitSince] for a unit that was started just now.
 func Wait(ctx context.Context, p units.Probe, alive func() error) error {
+	return WaitSince(ctx, p, time.Now(), alive)
+}
+
+// WaitSince asks until the unit says that it is well, which gives nil, or until
+// the probe's window is over, which gives the last reason. The window begins when
+// the unit was started, so that a caller who can't wait for all of it may ask
+// again; a little of it is always left. alive is asked between two attempts; its
+// error ends the wait at once, since a unit that has failed won't get well. alive
+// may be nil. The end of ctx gives its cause.
+func WaitSince(ctx context.Context, p units.Probe, started time.Time, alive func() error) error {
 	window := p.Window
 	if window <= 0 {
 		window = defaultWindow
 	}
-	within, cancel := context.WithTimeout(ctx, window)
+	left := max(window-time.Since(started), min(window, minWindow))
+	within, cancel := context.WithTimeout(ctx, left)
 	defer cancel()
 	pause := firstPause
 	var last error

@@ -95,6 +95,12 @@ func TestEnds(t *testing.T) {
 	}); !errors.Is(err, dead) {
 		t.Errorf("a dead unit gives %v", err)
 	}
+	began := time.Now()
+	half := never
+	half.Window = 10 * time.Second
+	if err := WaitSince(t.Context(), half, began.Add(-9900*time.Millisecond), nil); err == nil || time.Since(began) > 5*time.Second {
+		t.Errorf("a window that is nearly over gives %v after %v", err, time.Since(began))
+	}
 	why := errors.New("enough")
 	ctx, cancel := context.WithTimeoutCause(t.Context(), 50*time.Millisecond, why)
 	defer cancel()

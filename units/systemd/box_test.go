@@ -1,6 +1,7 @@
 package systemd
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -11,15 +12,26 @@ import (
 
 const pkg = "github.com/abide-agent/abide/units/systemd"
 
-// inBox runs the test of that name in a container whose PID 1 is systemd, and
-// says whether this is that container.
-func inBox(t *testing.T) bool {
-	t.Helper()
+// TestInBox runs what needs a real systemd in a container that has one as PID 1,
+// and reboots that container once.
+func TestInBox(t *testing.T) {
 	if systemdbox.Inside() {
-		return true
+		t.Run("conformance", testConformance)
+		t.Run("real", testReal)
+		t.Run("reboot", rebootPhase)
+		return
 	}
-	systemdbox.Start(t).RunTests(t, pkg, "-test.run=^"+t.Name()+"$", "-test.timeout=5m")
-	return false
+	b := systemdbox.Start(t)
+	b.Install(t, pkg)
+	b.RunTests(t, "^TestInBox$/^(conformance|real)$", "-test.timeout=8m")
+	b.RunTests(t, "^TestInBox$/^reboot$")
+	if err := b.Reboot(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got := b.MustExec(t, "systemctl", "is-active", "up.service"); strings.TrimSpace(got) != "active" {
+		t.Errorf("after the reboot it is %s", got)
+	}
+	b.RunTests(t, "^TestInBox$/^reboot$")
 }
 
 // open gives an engine over the box's own systemd.
@@ -32,10 +44,7 @@ func open(t testing.TB, state string) *Engine {
 	return e
 }
 
-func TestConformance(t *testing.T) {
-	if !inBox(t) {
-		return
-	}
+func testConformance(t *testing.T) {
 	states := map[units.Engine]string{}
 	enginetest.Run(t, func(t testing.TB) units.Engine {
 		dir := t.TempDir()

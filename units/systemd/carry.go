@@ -86,7 +86,8 @@ func (e *Engine) carry(ctx context.Context, s *step) error {
 		}
 	}
 	if s.target.Probe != nil {
-		if err := probe.Wait(ctx, *s.target.Probe, func() error { return e.alive(name) }); err != nil {
+		u, _ := e.memory.get(name)
+		if err := probe.WaitSince(ctx, *s.target.Probe, u.run.since, func() error { return e.alive(name) }); err != nil {
 			return unwell(name, err)
 		}
 	}

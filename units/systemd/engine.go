@@ -39,12 +39,13 @@ type Engine struct {
 	opts    Options
 	marks   *marks
 	link    *link
-	jobs    jobs
+	jobs    *jobs
 	memory  *memory
 	files   *fileWatch
 	placing chan struct{} // held while files are placed and systemd reloads
 	journal chan struct{} // bounds how many read the journal at once
 	sweeps  chan struct{} // asks for a sweep
+	foreign chan foreignJob
 
 	ctx    context.Context // ends with Close
 	cancel context.CancelFunc
@@ -84,8 +85,8 @@ func New(opts Options) (*Engine, error) {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	e := &Engine{
-		opts: opts, marks: m, memory: newMemory(), ctx: ctx, cancel: cancel,
-		placing: make(chan struct{}, 1), journal: make(chan struct{}, 2), sweeps: make(chan struct{}, 1),
+		opts: opts, marks: m, memory: newMemory(), jobs: newJobs(), ctx: ctx, cancel: cancel,
+		placing: make(chan struct{}, 1), journal: make(chan struct{}, 2), sweeps: make(chan struct{}, 1), foreign: make(chan foreignJob, 64),
 	}
 	for _, k := range known {
 		e.memory.own(k)

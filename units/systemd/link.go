@@ -85,9 +85,11 @@ func (l *link) run(ctx context.Context) {
 			pause = firstRetry
 			l.set(b, nil)
 			err = l.hold(ctx, b, s)
+			l.set(nil, err) // before those who wait on it look for the next
 			b.close()
+		} else {
+			l.set(nil, err)
 		}
-		l.set(nil, err)
 		select {
 		case <-ctx.Done():
 		case <-time.After(pause):
@@ -104,7 +106,10 @@ func (l *link) connect(ctx context.Context, s *signals) (*bus, error) {
 		return nil, err
 	}
 	if err = listen(ctx, b); err == nil {
-		err = l.engine.sweep(ctx, b)
+		var alive map[dbus.ObjectPath]bool
+		if alive, err = l.engine.survey(ctx, b); err == nil {
+			l.engine.jobs.only(alive)
+		}
 	}
 	if err != nil {
 		b.close()
@@ -114,20 +119,16 @@ func (l *link) connect(ctx context.Context, s *signals) (*bus, error) {
 }
 
 // hold keeps the connection until it is lost. When systemd itself comes back to
-// the bus, after it executed itself anew, it is asked and told everything again.
+// the bus, since it executed itself anew or lost its own connection, what it said
+// and answered meanwhile is lost as well: all begins anew.
 func (l *link) hold(ctx context.Context, b *bus, s *signals) error {
-	for {
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-b.lost():
-			return dbus.ErrClosed
-		case <-s.owner:
-			if err := errors.Join(listen(ctx, b), l.engine.sweep(ctx, b)); err != nil {
-				return err
-			}
-		}
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-b.lost():
+	case <-s.owner:
 	}
+	return dbus.ErrClosed
 }
 
 // listen asks for the signals. Of the properties of units only the two

@@ -20,6 +20,9 @@ func (b *batch) unmask(ctx context.Context, steps []*step) {
 			continue
 		}
 		s.wrote = true // so that systemd reads it again
+		u, _ := b.engine.memory.get(s.target.Name)
+		now := b.engine.look(u.mark, u.disk, true)
+		b.engine.memory.update(s.target.Name, func(u *unit) { u.disk, u.run.load = now, "" })
 		if !slices.Contains(s.did, "unmasked") {
 			s.note("unmasked")
 		}

@@ -14,6 +14,7 @@ type sent struct {
 	bus    *bus
 	call   *pending
 	reset  *pending // the call before it that lets a failed unit start again
+	failed error    // it was not even sent
 	path   dbus.ObjectPath
 	result <-chan string
 }
@@ -23,13 +24,15 @@ var methods = map[verb]string{start: "StartUnit", stop: "StopUnit", restart: "Re
 // send sends the call and doesn't wait. Calls are made in the order of sending.
 func (e *Engine) send(ctx context.Context, b *bus, v verb, name string) *sent {
 	s := &sent{verb: v, name: name, bus: b}
-	u, _ := e.memory.get(name)
-	if u.run.active == "failed" && v != stop {
+	if err := e.jobs.begin(ctx); err != nil {
+		s.failed = err
+		return s
+	}
+	e.memory.update(name, func(u *unit) { u.asked = string(v) })
+	if u, _ := e.memory.get(name); u.run.active == "failed" && v != stop {
 		// A start that systemd refuses for coming too often is none.
 		s.reset = b.send(ctx, managerPath, manager+"ResetFailedUnit", name)
 	}
-	e.memory.update(name, func(u *unit) { u.asked = string(v) })
-	e.jobs.begin()
 	s.call = b.send(ctx, managerPath, manager+methods[v], name, "replace")
 	return s
 }
@@ -53,6 +56,9 @@ func (e *Engine) answered(ctx context.Context, s *sent) error {
 // gives its result as systemd calls it.
 func (e *Engine) await(ctx context.Context, s *sent) (string, error) {
 	for {
+		if s.failed != nil {
+			return "", s.failed
+		}
 		if s.call != nil {
 			err := e.answered(ctx, s)
 			if isLost(err) {

@@ -56,7 +56,7 @@ func (s *signals) jobNew(body []any) {
 		}
 	})
 	if foreign {
-		s.engine.askSweep() // only a list says what kind of job it is
+		s.engine.askJob(foreignJob{name, path})
 	}
 }
 

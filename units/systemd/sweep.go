@@ -29,6 +29,9 @@ func (e *Engine) sweepLoop(ctx context.Context) {
 			return
 		case <-tick.C:
 		case <-e.sweeps:
+		case j := <-e.foreign:
+			e.lookAtJob(ctx, j)
+			continue
 		}
 		b, err := e.link.get(ctx)
 		if err == nil {
@@ -40,17 +43,57 @@ func (e *Engine) sweepLoop(ctx context.Context) {
 	}
 }
 
+// foreignJob is a job that somebody else made for a unit of ours.
+type foreignJob struct {
+	name string
+	path dbus.ObjectPath
+}
+
+// askJob asks for the type of a job, which its signal doesn't say.
+func (e *Engine) askJob(j foreignJob) {
+	select {
+	case e.foreign <- j:
+	default:
+		e.askSweep() // so many that a list costs less
+	}
+}
+
+func (e *Engine) lookAtJob(ctx context.Context, j foreignJob) {
+	b, err := e.link.get(ctx)
+	if err != nil {
+		return // a new connection begins with a sweep
+	}
+	body, err := b.call(ctx, j.path, properties+".Get", jobIface, "JobType")
+	var value dbus.Variant
+	if err != nil || dbus.Store(body, &value) != nil {
+		return // it has ended
+	}
+	e.memory.update(j.name, func(u *unit) {
+		if typ, ok := value.Value().(string); ok && u.run.jobPath == j.path {
+			u.run.job = typ
+		}
+	})
+}
+
 // sweep compares what is known with systemd's list and with the files. It
 // changes nothing but what is known.
 func (e *Engine) sweep(ctx context.Context, b *bus) error {
+	_, err := e.survey(ctx, b)
+	return err
+}
+
+// survey is sweep that also gives the jobs that are under way.
+func (e *Engine) survey(ctx context.Context, b *bus) (alive map[dbus.ObjectPath]bool, err error) {
 	before := map[string]uint64{}
 	e.memory.all(func(name string, u *unit) { before[name] = u.seq })
 	rows, err := b.list(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	listed := map[string]listed{}
+	alive = map[dbus.ObjectPath]bool{}
 	for _, row := range rows {
+		alive[row.JobPath] = true
 		if _, ours := before[row.Name]; ours {
 			listed[row.Name] = row
 		}
@@ -66,10 +109,10 @@ func (e *Engine) sweep(ctx context.Context, b *bus) error {
 		}
 	})
 	if err := e.details(ctx, b, unknown); err != nil {
-		return err
+		return nil, err
 	}
 	e.files.lookAll()
-	return nil
+	return alive, nil
 }
 
 // listed takes a row of the list and says whether nothing more has to be asked.

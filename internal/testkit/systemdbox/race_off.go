@@ -1,0 +1,5 @@
+//go:build !race
+
+package systemdbox
+
+const race = false
