@@ -112,8 +112,10 @@ const rescueAgain = time.Second
 // rescue replaces a supervisor that was killed by one that goes on with its
 // unit. Somebody at work on the unit does that himself.
 func (e *Engine) rescue(name string) {
-	unlock, ok := e.locks.try(name)
-	if !ok {
+	// Whoever works on the unit may be waiting for the start that died with its
+	// supervisor, and leaves the rescue to us when he sees that.
+	unlock, err := e.locks.take(e.ctx, name)
+	if err != nil {
 		return
 	}
 	defer unlock()

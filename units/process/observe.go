@@ -164,7 +164,7 @@ func (e *Engine) sweep() {
 				e.hub.tell(name)
 			}
 			if e.run(name).kind == abandoned {
-				e.rescue(name)
+				e.done.Go(func() { e.rescue(name) })
 			}
 		}
 		select {
