@@ -183,9 +183,13 @@ func (b *batch) stale(ctx context.Context, steps []*step) ([]*step, error) {
 // run stops and starts everything, each in its turn, and returns when all is
 // reported.
 func (b *batch) run(ctx context.Context) {
-	order := b.arrange()
+	order, idle := b.steps, true
 	for _, s := range b.steps {
 		s.verb = b.engine.decide(s)
+		idle = idle && s.verb == none
+	}
+	if !idle {
+		order = b.arrange()
 	}
 	b.broom = newBroom(b)
 	b.group.Go(func() { b.broom.run(ctx) })

@@ -31,6 +31,9 @@ func (e *Engine) inspect(s *step) {
 	if s.err = e.mayPlace(s, path); s.err != nil {
 		return
 	}
+	if s.asWanted(e) {
+		return
+	}
 	old, _, err := readUnit(path)
 	if err != nil || !bytes.Equal(old, s.target.Text) {
 		s.writes = append(s.writes, file{path, s.target.Text})
@@ -56,6 +59,14 @@ func (e *Engine) inspect(s *step) {
 	s.wrote = len(s.writes)+len(s.takes) > 0 || s.unmask
 	s.relink = s.wrote && s.owned && !slices.Equal(installOf(units.Effective(old, oldIns)), installOf(units.Effective(s.target.Text, s.target.DropIns)))
 	s.content = s.target.Restart && s.before.mark.Digest != s.target.Digest || !s.owned || s.runsEdited()
+}
+
+// asWanted says, without reading anything, whether the files are as wanted: they
+// were when they were last read, and the file system says that they are the same.
+func (s *step) asWanted(e *Engine) bool {
+	d := s.before.disk
+	return s.owned && d.digest == s.target.Digest && s.before.mark.Digest == d.digest && !d.masked &&
+		d.stamp != "" && d.stamp == e.stamp(s.before.mark)
 }
 
 // runsEdited says whether a unit runs what somebody wrote over its file: it was
@@ -240,7 +251,10 @@ func (e *Engine) placed(s *step) {
 	if !ours {
 		return
 	}
-	now := e.look(u.mark, u.disk, s.wrote)
+	now := u.disk
+	if s.wrote || s.err != nil || now.stamp == "" {
+		now = e.look(u.mark, u.disk, true)
+	}
 	e.memory.update(s.target.Name, func(u *unit) {
 		now.enabled = u.disk.enabled
 		u.busy, u.disk = false, now

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/godbus/dbus/v5"
+	"go.uber.org/goleak"
 
 	"github.com/abide-agent/abide/units"
 )
@@ -27,6 +28,7 @@ func testReal(t *testing.T) {
 		"a removed unit is gone":   testLingering,
 		"names in quick order":     testQuickNames,
 		"a unit of the vendor":     testVendor,
+		"more jobs than it bears":  testManyJobs,
 		"masked elsewhere":         testMaskedElsewhere,
 		"acts of others":           testOthers,
 		"a link of somebody else":  testForeignLink,
@@ -239,6 +241,26 @@ func testQuickNames(t *testing.T) {
 	}
 }
 
+// testManyJobs: 512 jobs of one client at a time would cost systemd its
+// connection to the bus.
+func testManyJobs(t *testing.T) {
+	e := opened(t, t.TempDir())
+	b, err := e.link.get(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var batch []units.Target
+	for i := range 700 {
+		batch = append(batch, launched(fmt.Sprintf("slow-%d.service", i), "[Service]\nType=oneshot\nExecStart=/bin/sleep 5\n"))
+	}
+	apply(t, e, batch...)
+	select {
+	case <-b.lost():
+		t.Error("the connection was lost")
+	default:
+	}
+}
+
 func testVendor(t *testing.T) {
 	const name = "vendor.service"
 	vendor := filepath.Join("/usr/lib/systemd/system", name)
@@ -348,7 +370,7 @@ func TestMain(m *testing.M) {
 	if dir := os.Getenv(crashEnv); dir != "" {
 		crashAgent(dir)
 	}
-	os.Exit(m.Run())
+	goleak.VerifyTestMain(m)
 }
 
 func crashBatch() (batch []units.Target) {
