@@ -38,7 +38,7 @@ func stalledClient(ctx context.Context, r *rig) (rows []row, err error) {
 		lost, total = lost+missed, total+events
 		return took, err
 	}
-	s, err := interleave(ctx, r.rounds(5, 2), watch, withStalled)
+	s, err := interleave(ctx, r.rounds(9, 2), watch, withStalled)
 	if err != nil {
 		return nil, err
 	}
