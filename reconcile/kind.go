@@ -47,6 +47,14 @@ type Selector interface {
 	Selects(r *Resource) (bool, string)
 }
 
+// Splitter is a Kind whose files may hold several resources.
+type Splitter interface {
+	// Split names the resources of a parsed file; Load is then asked for each of
+	// them, with the name in File.As. With an error among the faults nobody knows
+	// what else the file holds: what it held before stays in force.
+	Split(file File, parsed any) (names []string, faults problem.List)
+}
+
 // Watcher is a Kind that learns by itself when the world may have changed.
 type Watcher interface {
 	// Watch calls hint until ctx ends; a hint carries no truth.

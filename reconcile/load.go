@@ -65,7 +65,8 @@ type cached struct {
 	kind    Kind // nil: nobody's
 	ignored string
 	file    File
-	parsed  any // what the kind keeps of it
+	parsed  any    // what the kind keeps of it
+	broken  string // why it could not be parsed at all; "": it could
 }
 
 // load reads a snapshot. One bad file is that file's problem only; an error
@@ -92,27 +93,38 @@ func (l *loader) load(snap *sources.Snapshot) (Desired, error) {
 			}
 			continue
 		}
-		r := l.resource(snap, c)
-		next[name] = *c
-		if s, ok := c.kind.(Selector); ok {
-			if meant, why := s.Selects(r); !meant {
-				d.Ignored = append(d.Ignored, snap.Source+": "+name+": "+why)
-				continue
-			}
+		next[name] = *l.parsed(c)
+		for _, r := range l.resources(snap, c, &d) {
+			l.take(&d, seen, r)
 		}
-		if other, twice := seen[r.Key()]; twice {
-			r.Problems = append(r.Problems, problem.Problem{
-				Severity: problem.Error, File: name,
-				Message: fmt.Sprintf("%s %s is already defined by %s", r.Kind, r.Name, other), Hint: "rename or remove one of the two files",
-			})
-			d.Problems = append(d.Problems, r.Problems...)
-			continue
-		}
-		seen[r.Key()] = name
-		d.Resources = append(d.Resources, r)
 	}
 	l.cache = next
 	return d, nil
+}
+
+// take adds a resource to what is desired, unless it is meant for others or its
+// name is taken.
+func (l *loader) take(d *Desired, seen map[string]string, r *Resource) {
+	for _, k := range l.kinds {
+		s, ok := k.(Selector)
+		if !ok || k.Name() != r.Kind {
+			continue
+		}
+		if meant, why := s.Selects(r); !meant {
+			d.Ignored = append(d.Ignored, r.Source+": "+r.File+": "+why)
+			return
+		}
+	}
+	if other, twice := seen[r.Key()]; twice {
+		r.Problems = append(r.Problems, problem.Problem{
+			Severity: problem.Error, File: r.File,
+			Message: fmt.Sprintf("%s %s is already defined by %s", r.Kind, r.Name, other), Hint: "rename or remove one of the two",
+		})
+		d.Problems = append(d.Problems, r.Problems...)
+		return
+	}
+	seen[r.Key()] = r.File
+	d.Resources = append(d.Resources, r)
 }
 
 // names gives the files to look at.
@@ -255,28 +267,71 @@ func contentHash(tree fs.FS, name string) string {
 	return hash
 }
 
-// resource makes the resource of a claimed file and applies the policy. A
-// panic in a kind's parser is that file's problem.
-func (l *loader) resource(snap *sources.Snapshot, c *cached) (r *Resource) {
-	defer func() {
-		if p := recover(); p != nil {
-			r = &Resource{Kind: c.kind.Name(), Name: strings.TrimSuffix(c.file.Path, path.Ext(c.file.Path)), Problems: problem.List{{
-				Severity: problem.Error, File: c.file.Path, Message: fmt.Sprintf("internal error while reading it: %v", p), Hint: "please report it",
-			}}}
-		}
-		r.Source, r.Revision, r.File, r.Tree, r.Git = snap.Source, snap.Revision, c.file.Path, snap.Tree, snap.Commit != nil
-	}()
-	if c.parsed == nil {
+// parsed makes sure that a claimed file was parsed. A panic in a kind's parser
+// is that file's problem, which resources tells.
+func (l *loader) parsed(c *cached) *cached {
+	if c.parsed == nil && c.broken == "" {
+		defer func() {
+			if p := recover(); p != nil {
+				c.broken = fmt.Sprintf("internal error while reading it: %v", p)
+			}
+		}()
 		c.parsed = c.kind.Parse(c.file)
 	}
-	loaded := c.kind.Load(snap, c.file, c.parsed, l.policy)
-	if !l.policy.GrantsKind(c.kind.Name()) {
-		loaded.Problems = append(loaded.Problems, problem.Problem{
-			Severity: problem.Error, File: c.file.Path, Rule: "kinds",
-			Message: fmt.Sprintf("source %s is not granted resources of kind %s", snap.Source, c.kind.Name()), Hint: "add it to the source's kinds",
+	return c
+}
+
+// resources makes the resources of a parsed file: one, or as many as its kind
+// finds in it.
+func (l *loader) resources(snap *sources.Snapshot, c *cached, d *Desired) []*Resource {
+	s, many := c.kind.(Splitter)
+	if !many || c.broken != "" {
+		return []*Resource{l.resource(snap, c, c.file)}
+	}
+	names, faults := s.Split(c.file, c.parsed)
+	if faults.Err() != nil {
+		d.Unread = append(d.Unread, c.file.Path) // what it held stays in force
+	}
+	d.Problems = append(d.Problems, faults...)
+	out := make([]*Resource, 0, len(names))
+	for _, name := range names {
+		file := c.file
+		file.As = name
+		out = append(out, l.resource(snap, c, file))
+	}
+	return out
+}
+
+// resource makes one resource of a file and applies the policy.
+func (l *loader) resource(snap *sources.Snapshot, c *cached, file File) (r *Resource) {
+	kind := c.kind.Name()
+	defer func() {
+		if p := recover(); p != nil {
+			r = brokenResource(kind, file, fmt.Sprintf("internal error while reading it: %v", p))
+		}
+		r.Source, r.Revision, r.File, r.Tree, r.Git = snap.Source, snap.Revision, file.Path, snap.Tree, snap.Commit != nil
+	}()
+	if c.broken != "" {
+		return brokenResource(kind, file, c.broken)
+	}
+	loaded := c.kind.Load(snap, file, c.parsed, l.policy)
+	if !l.policy.GrantsKind(kind) {
+		loaded.Problems = append(loaded.Problems[:len(loaded.Problems):len(loaded.Problems)], problem.Problem{
+			Severity: problem.Error, File: file.Path, Rule: "kinds",
+			Message: fmt.Sprintf("source %s is not granted resources of kind %s", snap.Source, kind), Hint: "add it to the source's kinds",
 		})
 	}
 	return &loaded
+}
+
+func brokenResource(kind string, file File, why string) *Resource {
+	name := file.As
+	if name == "" {
+		name = strings.TrimSuffix(file.Path, path.Ext(file.Path))
+	}
+	return &Resource{Kind: kind, Name: name, Problems: problem.List{{
+		Severity: problem.Error, File: file.Path, Message: why, Hint: "please report it",
+	}}}
 }
 
 // unreadable notes what could not be read. A name that is refused on purpose

@@ -21,6 +21,9 @@ type Policy struct {
 
 // GrantsKind says whether resources of kind may come from this source.
 func (p Policy) GrantsKind(kind string) bool {
+	if kind == DeviceKind {
+		kind = ServiceKind // one family: who may configure devices says which there are
+	}
 	return len(p.Kinds) == 0 || slices.Contains(p.Kinds, kind) || slices.Contains(p.Kinds, kind+"s")
 }
 
