@@ -74,8 +74,8 @@ const stateIs = "its state is "
 // in words.
 func observed(spec *unitSpec, name string, st units.Status) (have, why string) {
 	state := st.State()
-	if units.IsTemplate(name) {
-		state = spec.want // it has no state of its own
+	if units.IsTemplate(name) || st.Skipped && state == units.Loaded && spec.want == units.Launched {
+		state = spec.want // it has no state of its own, or is left alone as its own condition asks
 	}
 	have = wish(st.Digest, state)
 	switch {
@@ -85,8 +85,10 @@ func observed(spec *unitSpec, name string, st units.Status) (have, why string) {
 		return "missing", "its file was deleted"
 	case st.Digest != spec.unit.Content && st.Placed == spec.unit.Content:
 		return have, "its files were edited"
-	case spec.install && !st.Enabled && spec.want == units.Launched:
+	case st.Disabled && spec.want == units.Launched:
 		return have + "+disabled", "it is not enabled"
+	case st.Outdated && have == wish(spec.unit.Content, spec.want):
+		return have + "+outdated", "systemd has not read its files again since they changed"
 	}
 	why = stateIs + st.Active
 	if st.Result != "" && st.Result != "success" {

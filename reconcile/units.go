@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -75,10 +74,9 @@ func (k *Units) Attach(a *Agent) { k.agent = a }
 
 // unitSpec is the parsed form of a unit's resource.
 type unitSpec struct {
-	unit    *units.Unit
-	want    units.State
-	drift   units.Drift
-	install bool // it has an [Install] section, so it is enabled
+	unit  *units.Unit
+	want  units.State
+	drift units.Drift
 }
 
 // Name implements [Kind].
@@ -115,7 +113,7 @@ func (k *Units) Load(snap *sources.Snapshot, file File, _ any, policy Policy) Re
 		v.File = file.Path
 		r.Problems = append(r.Problems, v)
 	}
-	spec := &unitSpec{unit: u, want: u.Abide.Desired, drift: u.Abide.Drift, install: hasInstall(u)}
+	spec := &unitSpec{unit: u, want: u.Abide.Desired, drift: u.Abide.Drift}
 	if s, ok := snap.Tree.(stater); ok {
 		if want, known := s.Desired(name); known {
 			spec.want = want
@@ -137,10 +135,6 @@ func (k *Units) Load(snap *sources.Snapshot, file File, _ any, policy Policy) Re
 
 // wish is the digest of what is wanted of a unit: its files and its state.
 func wish(content string, state units.State) string { return content + "+" + string(state) }
-
-func hasInstall(u *units.Unit) bool {
-	return slices.ContainsFunc(units.Effective(u.Text, u.DropIns), func(o units.Option) bool { return o.Section == "Install" })
-}
 
 // readDropIns reads NAME.d/*.conf beside a unit file.
 func readDropIns(tree fs.FS, dir string) (parts []units.Part, faults problem.List) {

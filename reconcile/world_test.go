@@ -226,6 +226,18 @@ func (w *world) types() (out []string) {
 	return out
 }
 
+// eventsOf gives the events of one type.
+func (w *world) eventsOf(typ string) (out []sse.Event) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, e := range w.events {
+		if e.Type == typ {
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
 func (w *world) history(_ context.Context, run string) iter.Seq2[sse.Event, error] {
 	return func(yield func(sse.Event, error) bool) {
 		w.mu.Lock()

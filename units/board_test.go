@@ -104,12 +104,13 @@ func TestHealth(t *testing.T) {
 		{units.Status{Load: "loaded", Active: "failed", Result: "exit-code", Exit: 203}, units.Launched, units.HealthFailed},
 		{units.Status{Load: "loaded", Active: "failed", Result: "timeout"}, units.Loaded, units.HealthFailed},
 		{units.Status{Load: "bad-setting", Active: "inactive"}, units.Launched, units.HealthFailed},
+		{units.Status{Load: "loaded", Active: "inactive", Skipped: true}, units.Launched, units.HealthOK},
 		{units.Status{Load: "masked", Active: "inactive"}, units.Launched, units.HealthFailed},
 		{units.Status{Missing: true}, units.Launched, units.HealthAbsent},
 		{units.Status{}, units.Inactive, units.HealthOK},
 	} {
 		health, reason := tt.status.Health(tt.want)
-		if health != tt.health || (reason == "") != (health == units.HealthOK || health == units.HealthChanging) {
+		if health != tt.health || (reason == "") != (health == units.HealthOK && !tt.status.Skipped || health == units.HealthChanging) {
 			t.Errorf("%+v, wanted %s: %s (%s), want %s", tt.status, tt.want, health, reason, tt.health)
 		}
 	}

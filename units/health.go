@@ -14,7 +14,7 @@ const (
 )
 
 // Health judges a unit by what is wanted of it: one of the words above, and a
-// sentence when it is not well.
+// sentence when it is not well, or well in a way that one would not expect.
 func (s Status) Health(want State) (word, reason string) {
 	state := s.State()
 	switch {
@@ -28,6 +28,8 @@ func (s Status) Health(want State) (word, reason string) {
 		return HealthFailed, "it failed" + s.how()
 	case state == want:
 		return HealthOK, ""
+	case s.Skipped && state == Loaded && want == Launched:
+		return HealthOK, "a condition of its own is false, so it is left alone"
 	case state == Inactive:
 		return HealthAbsent, "it is not on this machine"
 	case want == Launched:

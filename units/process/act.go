@@ -151,15 +151,16 @@ func (e *Engine) Reload(ctx context.Context, name string) error {
 // probe asks a started unit whether it is well, once for each of its runs, and
 // gives up when it falls.
 func (e *Engine) probe(ctx context.Context, j *job) error {
-	launch := e.run(j.name).Launch
+	started := e.run(j.name)
+	launch := started.Launch
 	e.mu.Lock()
 	well := e.probed[j.name] == launch
 	e.mu.Unlock()
-	if j.target == nil || j.target.Probe == nil || well {
+	if j.target == nil || j.target.Probe == nil || well || started.Skipped {
 		return nil
 	}
 	t := j.target
-	err := probe.Wait(ctx, *t.Probe, func() error {
+	err := probe.WaitSince(ctx, *t.Probe, started.Since, func() error {
 		switch r := e.run(t.Name); {
 		case fallen(r):
 			return startError(r)

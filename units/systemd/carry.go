@@ -85,8 +85,7 @@ func (e *Engine) carry(ctx context.Context, s *step) error {
 			return err
 		}
 	}
-	if s.target.Probe != nil {
-		u, _ := e.memory.get(name)
+	if u, _ := e.memory.get(name); s.target.Probe != nil && !u.run.skipped {
 		if err := probe.WaitSince(ctx, *s.target.Probe, u.run.since, func() error { return e.alive(name) }); err != nil {
 			return unwell(name, err)
 		}
