@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/abide-agent/abide/internal/store"
@@ -267,6 +268,19 @@ func (a *Agent) retryAt(key, digest, why string, at time.Time, times int) {
 	if r := a.want[key]; r != nil && a.records[key].Retry == nil && a.sources[r.Source] != nil && a.sources[r.Source].config.Explicit {
 		a.explicit[key] = true // it was asked for and has not been done yet
 	}
+}
+
+// Soon lets what waits for its next try be tried at the next turn of the loop:
+// what stood in the way of a kind's resources may be gone.
+func (a *Agent) Soon(kind string) {
+	a.mu.Lock()
+	for key := range a.backoff {
+		if strings.HasPrefix(key, kind+"/") {
+			a.backoff[key].until = a.Now()
+		}
+	}
+	a.mu.Unlock()
+	a.hint()
 }
 
 // forget removes the record of a resource that is gone.

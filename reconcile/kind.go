@@ -55,6 +55,45 @@ type Splitter interface {
 	Split(file File, parsed any) (names []string, faults problem.List)
 }
 
+// Gatherer is a Kind whose resources depend on more than their own file. Before
+// any of a snapshot's resources is loaded it is given the names of all files
+// that may be looked at, and those that it claimed. Snapshots of one source come
+// one after the other.
+type Gatherer interface {
+	Gather(snap *sources.Snapshot, names []string, mine []Parsed)
+}
+
+// Parsed is a file with what its kind made of it.
+type Parsed struct {
+	File   File
+	Parsed any
+}
+
+// Renderer is a Kind whose changes are carried out together on other machines:
+// it shows what all changes of a plan together would send to each of them.
+type Renderer interface {
+	Render(ctx context.Context, works []Work) []DevicePlan
+}
+
+// DevicePlan is what a plan does to one device. Secrets are masked in all of it.
+type DevicePlan struct {
+	Device  string       `json:"device"`
+	Diff    string       `json:"diff,omitempty"` // unified, of what is touched
+	XML     string       `json:"xml,omitempty"`  // the <config> of the edit-config that apply sends
+	Changes []PathChange `json:"changes,omitempty"`
+	Error   string       `json:"error,omitempty"` // why it can't be said, or can't be done
+}
+
+// PathChange is one object or leaf of a device's configuration that a plan
+// changes.
+type PathChange struct {
+	Path      string   `json:"path"`
+	Operation string   `json:"operation"` // create, set, remove or move
+	Old       string   `json:"old,omitempty"`
+	New       string   `json:"new,omitempty"`
+	Owners    []string `json:"owners,omitempty"` // the service instances that want it so
+}
+
 // Watcher is a Kind that learns by itself when the world may have changed.
 type Watcher interface {
 	// Watch calls hint until ctx ends; a hint carries no truth.

@@ -42,7 +42,28 @@ func (a *Agent) Plan(ctx context.Context) (Plan, error) {
 	for i := range p.Changes {
 		a.describe(ctx, &p.Changes[i], works[p.Changes[i].Kind+"/"+p.Changes[i].Name].Resource)
 	}
+	p.Devices = a.render(ctx, p.Changes, works)
 	return p, nil
+}
+
+// render asks the kinds whose changes go to other machines what they send there.
+func (a *Agent) render(ctx context.Context, changes []Change, works map[string]Work) (out []DevicePlan) {
+	for _, name := range slices.Sorted(maps.Keys(a.kinds)) {
+		r, ok := a.kinds[name].(Renderer)
+		if !ok {
+			continue
+		}
+		var batch []Work
+		for _, c := range changes {
+			if c.Kind == name && (c.Operation == OpRun || c.Operation == OpRemove) {
+				batch = append(batch, works[c.Kind+"/"+c.Name])
+			}
+		}
+		if len(batch) > 0 {
+			out = append(out, r.Render(ctx, batch)...)
+		}
+	}
+	return out
 }
 
 // describe completes a change with its diff and details.

@@ -107,6 +107,7 @@ type Plan struct {
 	Created  time.Time      `json:"created"`
 	Sources  []SourceStatus `json:"sources"`
 	Changes  []Change       `json:"changes"`            // everything with something to do or to say
+	Devices  []DevicePlan   `json:"devices,omitempty"`  // what the changes of services send to devices
 	Problems problem.List   `json:"problems,omitempty"` // those that belong to no resource
 	Ignored  []string       `json:"ignored,omitempty"`  // files that look like ours and are not, with the reason
 	Holds    []Hold         `json:"holds,omitempty"`
@@ -135,6 +136,11 @@ func (p Plan) Failed() bool {
 	}
 	for _, s := range p.Sources {
 		if s.Error != "" {
+			return true
+		}
+	}
+	for _, d := range p.Devices {
+		if d.Error != "" {
 			return true
 		}
 	}

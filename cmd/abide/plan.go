@@ -21,7 +21,8 @@ func planCmd(p *process) *cobra.Command {
 		Short: "Show what apply would do, and change nothing",
 		Long: `Plan reads the same sources as apply and prints what apply would do: what runs
 (+ new, ~ changed), what is removed (-), what waits (…) and what is broken (!),
-each with its reason. Without any source it asks the daemon for its plan.
+each with its reason. Without any source it asks the daemon for its plan. With
+--xml it prints what apply sends to the devices, and nothing else.
 
 Exit codes: 0 nothing to do, 2 changes pending, 1 any error.`,
 		Example: example(name, `
@@ -31,6 +32,8 @@ Exit codes: 0 nothing to do, 2 changes pending, 1 any error.`,
 	}
 	given := bindSettings(cmd, func(flag string) bool { return !serving(flag) && flag != "grace" && flag != "log-level" })
 	asJSON := jsonFlag(cmd)
+	asXML := cmd.Flags().Bool("xml", false, "print the configuration that apply sends to devices")
+	cmd.MarkFlagsMutuallyExclusive("json", "xml")
 	r := p.bindRemote(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		s, err := p.loadSettings(given)
@@ -41,7 +44,7 @@ Exit codes: 0 nothing to do, 2 changes pending, 1 any error.`,
 		if err != nil {
 			return err
 		}
-		return p.printPlan(plan, *asJSON)
+		return p.printPlan(plan, *asJSON, *asXML)
 	}
 	return cmd
 }
@@ -67,11 +70,14 @@ func (p *process) plan(ctx context.Context, s settings.Settings, r *remote) (rec
 }
 
 // printPlan shows a plan and gives the exit code that it comes to.
-func (p *process) printPlan(plan reconcile.Plan, asJSON bool) error {
+func (p *process) printPlan(plan reconcile.Plan, asJSON, asXML bool) error {
 	var err error
-	if asJSON {
+	switch {
+	case asJSON:
 		err = p.printJSON(plan)
-	} else {
+	case asXML:
+		err = terminal.PlanXML(p.screen(), plan)
+	default:
 		err = terminal.Plan(p.screen(), plan)
 	}
 	switch {

@@ -32,6 +32,9 @@ func Plan(s Screen, p reconcile.Plan) error {
 	for _, c := range changes {
 		w.change(c)
 	}
+	for _, d := range p.Devices {
+		w.device(d)
+	}
 	w.problems("", p.Problems)
 	for _, ignored := range p.Ignored {
 		w.line(s.Paint(Dim, "ignored: "+Clean(ignored, false)))
@@ -100,6 +103,38 @@ func (w *planWriter) change(c reconcile.Change) {
 	}
 	w.problems("    ", c.Problems)
 	w.diff(c.Diff)
+}
+
+// device shows what the changes of services send to one device.
+func (w *planWriter) device(d reconcile.DevicePlan) {
+	switch {
+	case d.Error != "":
+		w.line(w.s.Paint(Red, "! device "+Clean(d.Device, false)), " ", Clean(d.Error, false))
+	case d.Diff == "":
+		w.line(w.s.Paint(Dim, "· device "+Clean(d.Device, false)+": nothing to send"))
+	default:
+		w.line(w.s.Paint(Bold, "device "+Clean(d.Device, false)), fmt.Sprintf(": %d to change", len(d.Changes)))
+		w.diff(d.Diff)
+	}
+}
+
+// PlanXML prints what a plan sends to devices: for each its name in a comment,
+// and the <config> of the edit-config, byte for byte, but for masked secrets.
+func PlanXML(s Screen, p reconcile.Plan) error {
+	var b strings.Builder
+	for _, d := range p.Devices {
+		name := strings.ReplaceAll(Clean(d.Device, false), "--", "- -")
+		switch {
+		case d.Error != "":
+			fmt.Fprintf(&b, "<!-- device %s: %s -->\n", name, strings.ReplaceAll(Clean(d.Error, false), "--", "- -"))
+		case d.XML == "":
+			fmt.Fprintf(&b, "<!-- device %s: nothing to send -->\n", name)
+		default:
+			fmt.Fprintf(&b, "<!-- device %s -->\n%s\n", name, d.XML)
+		}
+	}
+	_, err := s.W.Write([]byte(b.String()))
+	return err
 }
 
 func reasonOf(c reconcile.Change) string {
