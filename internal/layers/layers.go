@@ -92,6 +92,8 @@ var Rows = []Row{
 		{"units/process/supervisor", "it starts and finds supervisors"},
 	}},
 
+	{Package: "netconf"},
+
 	{"fleetapi", []Arrow{
 		{"units", "it shows and changes units"},
 	}},
