@@ -1,8 +1,10 @@
 // Command demo shows the whole way of a commit: it makes a Git repository out of
 // examples/, starts an agent on it, commits a change, and shows the plan, the
-// live log of the run and the events that came of it. It needs Go and, to run
-// the jobs in containers, a Docker engine, and leaves nothing behind. It knows
-// the abide command as its users do; it never knows anything of its inside.
+// live log of the run and the events that came of it. Then it takes the units of
+// the repository through their life, run by abide itself as on a machine without
+// systemd. It needs Go and, to run the jobs in containers, a Docker engine, and
+// leaves nothing behind. It knows the abide command as its users do; it never
+// knows anything of its inside.
 package main
 
 import (
@@ -41,8 +43,8 @@ func demo(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	s := &show{dir: dir, out: os.Stdout}
-	defer func() { err = errors.Join(err, s.stop(), os.RemoveAll(dir)) }()
+	s := &show{dir: dir, out: os.Stdout, flags: []string{"--units", "process"}}
+	defer func() { err = errors.Join(err, s.end()) }()
 
 	s.say("Building abide")
 	if err := s.build(ctx); err != nil {
@@ -62,7 +64,7 @@ func demo(ctx context.Context) (err error) {
 		}
 		return err
 	}
-	s.say("That was the way of two commits, in %s. Everything it made is gone again.", time.Since(began).Round(100*time.Millisecond))
+	s.say("That took %s. Everything it made is gone again.", time.Since(began).Round(100*time.Millisecond))
 	return nil
 }
 
@@ -73,7 +75,7 @@ func (s *show) chooseExecutor(ctx context.Context) (image string, err error) {
 	if errors.Is(err, testimage.ErrNoEngine) {
 		s.note("There is none (%v).", err)
 		s.note("So the jobs run as plain processes on this machine, which abide does only when it is told to: --executor host.")
-		s.executor = []string{"--executor", "host"}
+		s.flags = append(s.flags, "--executor", "host")
 		return "", nil
 	}
 	if err != nil {
@@ -98,7 +100,7 @@ func (s *show) play(ctx context.Context, image string) error {
 	s.note("%s: commit %s", repo.dir, first[:12])
 
 	s.say("What would abide do with it?")
-	if err := s.abide(ctx, []int{2}, append([]string{"plan", "--git", repo.dir, "--state", s.state()}, s.executor...)...); err != nil {
+	if err := s.abide(ctx, []int{2}, append([]string{"plan", "--git", repo.dir, "--state", s.state()}, s.flags...)...); err != nil {
 		return err
 	}
 	s.say("Let it: an agent follows the repository from now on")
@@ -111,7 +113,10 @@ func (s *show) play(ctx context.Context, image string) error {
 	if err := s.abide(ctx, []int{0}, "runs"); err != nil {
 		return err
 	}
-	return s.change(ctx, repo)
+	if err := s.change(ctx, repo); err != nil {
+		return err
+	}
+	return s.units(ctx, repo, first)
 }
 
 // change commits to the application and shows what comes of it. The source is

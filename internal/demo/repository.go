@@ -26,6 +26,9 @@ func newRepository(dir, image string) (*repository, error) {
 		if err != nil || e.IsDir() {
 			return err
 		}
+		if e.Type() == fs.ModeSymlink {
+			return r.link(name)
+		}
 		text, err := os.ReadFile(filepath.Join("examples", name))
 		if err != nil {
 			return err
@@ -42,12 +45,30 @@ func newRepository(dir, image string) (*repository, error) {
 	return r, err
 }
 
+// link copies a link of examples/ as a link: an instance of a unit is one.
+func (r *repository) link(name string) error {
+	to, err := os.Readlink(filepath.Join("examples", name))
+	if err != nil {
+		return err
+	}
+	file := filepath.Join(r.dir, filepath.FromSlash(name))
+	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+		return err
+	}
+	return os.Symlink(to, file)
+}
+
 func (r *repository) write(name, text string) error {
 	file := filepath.Join(r.dir, filepath.FromSlash(name))
 	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
 		return err
 	}
 	return os.WriteFile(file, []byte(text), 0o644)
+}
+
+// remove takes away a file, or a directory with all in it.
+func (r *repository) remove(name string) error {
+	return os.RemoveAll(filepath.Join(r.dir, filepath.FromSlash(name)))
 }
 
 // commit commits the whole work tree and gives the commit's hash.

@@ -17,12 +17,13 @@ import (
 
 // show is the stage: the built command, the agent, and what is printed.
 type show struct {
-	dir      string // everything the demo makes is below it
-	out      io.Writer
-	executor []string
-	server   string
-	agent    *exec.Cmd
-	log      *os.File
+	dir    string // everything the demo makes is below it
+	out    io.Writer
+	flags  []string // of the agent, and of whatever stands for it
+	server string
+	agent  *exec.Cmd // nil when there is none
+	log    *os.File
+	placed bool // there may be units, which outlive the agent
 }
 
 func (s *show) say(format string, args ...any) {
@@ -80,13 +81,15 @@ func (s *show) start(ctx context.Context, repo string) error {
 	if s.log, err = os.Create(filepath.Join(s.dir, "agent.log")); err != nil {
 		return err
 	}
-	args := append([]string{"apply", "--daemon", "--git", repo, "--port", port, "--state", s.state()}, s.executor...)
+	args := append([]string{"apply", "--daemon", "--git", repo, "--port", port, "--state", s.state()}, s.flags...)
 	fmt.Fprintln(s.out, "$ abide "+strings.Join(args, " ")+" &")
 	s.agent = s.command(context.WithoutCancel(ctx), args...) // it is stopped as users stop it: SIGTERM
 	s.agent.Stdout, s.agent.Stderr = s.log, s.log
 	if err := s.agent.Start(); err != nil {
+		s.agent = nil
 		return err
 	}
+	s.placed = true
 	s.server = "http://127.0.0.1:" + port
 	return s.until(ctx, "the agent answers", func() (bool, error) {
 		resp, err := http.Get(s.server + "/health")
@@ -108,7 +111,7 @@ func freePort() (string, error) {
 
 // stop ends the agent, and shows its log when it did not end well.
 func (s *show) stop() error {
-	if s.agent == nil || s.agent.Process == nil {
+	if s.agent == nil {
 		return nil
 	}
 	err := s.agent.Process.Signal(syscall.SIGTERM)
@@ -117,5 +120,18 @@ func (s *show) stop() error {
 		log, _ := os.ReadFile(s.log.Name())
 		err = fmt.Errorf("the agent did not end well: %w; its log:\n%s", err, log)
 	}
+	s.agent = nil
 	return errors.Join(err, s.log.Close())
+}
+
+// end takes everything away that is still there, however the show went.
+func (s *show) end() error {
+	err := s.stop()
+	if s.placed {
+		// What it prints on its standard output is not part of the show any more.
+		if failed := s.command(context.Background(), s.purging()...).Run(); failed != nil {
+			return errors.Join(err, fmt.Errorf("units may be left, and %s with what is known of them: %w", s.dir, failed))
+		}
+	}
+	return errors.Join(err, os.RemoveAll(s.dir))
 }
