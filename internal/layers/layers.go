@@ -94,6 +94,8 @@ var Rows = []Row{
 
 	{Package: "netconf"},
 
+	{Package: "netconf/tree"},
+
 	{"fleetapi", []Arrow{
 		{"units", "it shows and changes units"},
 	}},
