@@ -96,6 +96,15 @@ var Rows = []Row{
 
 	{Package: "netconf/tree"},
 
+	{"netconf/service", []Arrow{
+		{"internal/problem", "the faults of a document are problems"},
+		{"netconf/tree", "service code makes trees"},
+	}},
+	{"netconf/device", []Arrow{
+		{"internal/problem", "the faults of an inventory are problems"},
+		{"netconf/tree", "what is wanted of a device is a tree"},
+	}},
+
 	{"fleetapi", []Arrow{
 		{"units", "it shows and changes units"},
 	}},
