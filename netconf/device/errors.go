@@ -1,0 +1,69 @@
+package device
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// ErrUnknown says that a name is not in the inventory.
+var ErrUnknown = errors.New("no such device")
+
+// RefusedError says that a device said no to a change. Trying again is of no
+// use before something has changed. Err has the device's whole answer.
+type RefusedError struct {
+	Device string
+	Step   string // what was refused: lock, edit-config, validate, commit, verify
+	Err    error
+}
+
+// Error names the device and gives its words.
+func (e *RefusedError) Error() string {
+	return fmt.Sprintf("device %s refuses the %s: %v; change the service or the device, then retry", e.Device, e.Step, e.Err)
+}
+
+// Unwrap gives the device's answer.
+func (e *RefusedError) Unwrap() error { return e.Err }
+
+// UnreachableError says that a device can't be reached, or stopped answering.
+// The same change may succeed later: the Manager tells when it is back.
+type UnreachableError struct {
+	Device string
+	Since  time.Time // when it was last there; zero when it never was
+	Err    error
+}
+
+// Error names the device and what was seen.
+func (e *UnreachableError) Error() string {
+	return fmt.Sprintf("device %s can't be reached: %v; it is tried again by itself", e.Device, e.Err)
+}
+
+// Unwrap gives what was seen.
+func (e *UnreachableError) Unwrap() error { return e.Err }
+
+// Conflict is one node of one device of which two instances want different things.
+type Conflict struct {
+	Device string    `json:"device"`
+	Path   string    `json:"path"`
+	Owners [2]string `json:"owners"`
+	Values [2]string `json:"values"`
+}
+
+// ConflictError holds all conflicts of a change. Nothing was sent.
+type ConflictError struct{ Conflicts []Conflict }
+
+// Error names the first few.
+func (e *ConflictError) Error() string {
+	const most = 3
+	var b strings.Builder
+	for i, c := range e.Conflicts {
+		if i == most {
+			fmt.Fprintf(&b, "and %d more conflicts; ", len(e.Conflicts)-most)
+			break
+		}
+		fmt.Fprintf(&b, "%s of device %s is %q for %s and %q for %s; ", c.Path, c.Device, c.Values[0], c.Owners[0], c.Values[1], c.Owners[1])
+	}
+	b.WriteString("change one of the instances")
+	return b.String()
+}
