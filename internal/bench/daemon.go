@@ -22,13 +22,17 @@ import (
 // measurement, not an endless one.
 const patience = 3 * time.Minute
 
-// daemon is an agent that serves on a free port of loopback.
+// daemon is an agent that serves on a free port of loopback. One that is a
+// child of ours has a command, a log and an end of its own.
 type daemon struct {
+	base    string
+	http    *http.Client
+	process int
+	tail    func() string // the end of what it logged
+
 	cmd   *exec.Cmd
-	base  string
 	state string
 	log   *os.File
-	http  *http.Client
 	ended chan error
 	began time.Time // when the process was started
 }
@@ -52,8 +56,12 @@ func (r *rig) startOn(ctx context.Context, state string, env []string, args ...s
 	if err != nil {
 		return nil, err
 	}
-	d := &daemon{base: "http://127.0.0.1:" + port, state: state, log: log, ended: make(chan error, 1)}
-	d.http = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}}
+	d := newDaemon(port)
+	d.state, d.log, d.ended = state, log, make(chan error, 1)
+	d.tail = func() string {
+		text, _ := os.ReadFile(log.Name())
+		return string(text[max(0, len(text)-2000):])
+	}
 	d.cmd = exec.Command(r.binary, append([]string{"apply", "--daemon", "--port", port, "--state", state}, args...)...)
 	d.cmd.Env = environment(env...)
 	d.cmd.Stdout, d.cmd.Stderr = log, log
@@ -61,15 +69,34 @@ func (r *rig) startOn(ctx context.Context, state string, env []string, args ...s
 	if err := d.cmd.Start(); err != nil {
 		return nil, err
 	}
+	d.process = d.cmd.Process.Pid
 	go func() { d.ended <- d.cmd.Wait() }()
-	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
-	defer cancel()
-	err = until(ctx, 500*time.Microsecond, func() (bool, error) {
+	err = d.answers(ctx, func() error {
 		select {
 		case err := <-d.ended:
 			d.ended <- err
-			return false, fmt.Errorf("the agent ended: %v", err)
+			return fmt.Errorf("the agent ended: %v", err)
 		default:
+			return nil
+		}
+	})
+	if err != nil {
+		return nil, errors.Join(d.explain(err), d.stop())
+	}
+	return d, nil
+}
+
+func newDaemon(port string) *daemon {
+	return &daemon{base: "http://127.0.0.1:" + port, http: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}}}
+}
+
+// answers waits for the first good answer, while the agent is alive.
+func (d *daemon) answers(ctx context.Context, alive func() error) error {
+	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+	defer cancel()
+	return until(ctx, 500*time.Microsecond, func() (bool, error) {
+		if err := alive(); err != nil {
+			return false, err
 		}
 		resp, err := d.http.Get(d.base + "/health")
 		if err != nil {
@@ -77,10 +104,6 @@ func (r *rig) startOn(ctx context.Context, state string, env []string, args ...s
 		}
 		return resp.StatusCode == http.StatusOK, drained(resp)
 	})
-	if err != nil {
-		return nil, errors.Join(d.explain(err), d.stop())
-	}
-	return d, nil
 }
 
 func freePort() (string, error) {
@@ -97,15 +120,11 @@ func drained(resp *http.Response) error {
 	return errors.Join(err, resp.Body.Close())
 }
 
-func (d *daemon) pid() int { return d.cmd.Process.Pid }
+func (d *daemon) pid() int { return d.process }
 
 // explain adds the end of the agent's log to an error.
 func (d *daemon) explain(err error) error {
-	text, _ := os.ReadFile(d.log.Name())
-	if len(text) > 2000 {
-		text = text[len(text)-2000:]
-	}
-	return fmt.Errorf("%w; the agent's log ends:\n%s", err, text)
+	return fmt.Errorf("%w; the agent's log ends:\n%s", err, d.tail())
 }
 
 // stop ends the agent as its users do.

@@ -38,9 +38,9 @@ func fanOut(ctx context.Context, r *rig) ([]row, error) {
 	rate := func(s samples, n int) float64 { return float64(clients) * float64(n) / s.median().Seconds() }
 	times := rate(ours, events) / rate(raw, rawEvents)
 	return []row{{
-		what: fmt.Sprintf("/events, %d clients × %d events, in deliveries a second", clients, events),
-		got:  fmt.Sprintf("%.2f M/s", rate(ours, events)/1e6), beside: fmt.Sprintf("a loop of write and flush: %.2f M/s", rate(raw, rawEvents)/1e6),
-		figure: fmt.Sprintf("%.1f ×", times), goal: "≥ 3 ×", met: times >= 3,
+		What: fmt.Sprintf("/events, %d clients × %d events, in deliveries a second", clients, events),
+		Got:  fmt.Sprintf("%.2f M/s", rate(ours, events)/1e6), Beside: fmt.Sprintf("a loop of write and flush: %.2f M/s", rate(raw, rawEvents)/1e6),
+		Figure: fmt.Sprintf("%.1f ×", times), Goal: "≥ 3 ×", Met: times >= 3,
 	}}, nil
 }
 

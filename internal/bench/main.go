@@ -34,6 +34,8 @@ var subjects = []subject{
 	{"copy", "copyFiles against docker cp", measureCopy},
 	{"plan", "plans and reconciles that find little or nothing to do", measurePlan},
 	{"shutdown", "SIGTERM while a job runs", measureShutdown},
+	{"units", "units on a machine with systemd, against a bare D-Bus program", inBox("units")},
+	{"fleet-api", "the fleet API with 1,000 units, and callers on the same two sides of one machine", inBox("fleet-api")},
 	{"sse", "many, slow and returning clients of /events", measureSSE},
 	{"triggers", "many triggers at once", measureTriggers},
 	{"memory", "what large input and long use leave behind", measureMemory},
@@ -54,7 +56,11 @@ func run(ctx context.Context) (err error) {
 	quick := flag.Bool("quick", false, "fewer and smaller rounds: to see that it works, not for the record")
 	write := flag.Bool("write", false, "put the table into "+document)
 	binary := flag.String("binary", "", "measure this `FILE` instead of building ./cmd/abide")
+	inside := flag.String("inside", "", "measure the part `NAME` inside of a container with systemd, as this program does there by itself")
 	flag.Parse()
+	if *inside != "" {
+		return measureInside(ctx, *inside, *quick, *binary)
+	}
 	chosen, err := choose(*only)
 	if err != nil {
 		return err
@@ -76,6 +82,12 @@ func run(ctx context.Context) (err error) {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
+		var lacking *notRun
+		if errors.As(err, &lacking) {
+			fmt.Fprintln(os.Stderr, "   NOT RUN:", lacking)
+			report.skip(s, lacking.Error())
+			continue
+		}
 		if err != nil {
 			failed = append(failed, fmt.Errorf("%s could not be measured: %w", s.name, err))
 			fmt.Fprintln(os.Stderr, "  ", failed[len(failed)-1])
@@ -96,6 +108,10 @@ func run(ctx context.Context) (err error) {
 	}
 	return nil
 }
+
+// notRun says that a subject needs what this machine doesn't have; the table
+// then says so in its place.
+type notRun struct{ error }
 
 func choose(only string) ([]subject, error) {
 	if only == "" {

@@ -65,6 +65,17 @@ func (p *repository) put(name, text string) error {
 	return nil
 }
 
+// remove takes a staged file away.
+func (p *repository) remove(name string) {
+	dir, base := filepath.Split(name)
+	dir = strings.TrimSuffix(dir, "/")
+	delete(p.dirs[dir], base)
+	delete(p.trees, dir)
+	if len(p.dirs[dir]) == 0 {
+		delete(p.dirs, dir)
+	}
+}
+
 func (p *repository) object(kind plumbing.ObjectType, text []byte) (plumbing.Hash, error) {
 	o := p.store.NewEncodedObject()
 	o.SetType(kind)

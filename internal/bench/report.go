@@ -31,6 +31,7 @@ type report struct {
 type part struct {
 	subject subject
 	rows    []row
+	notRun  string // why there are none
 }
 
 func newReport(ctx context.Context, r *rig) *report {
@@ -50,7 +51,12 @@ func newReport(ctx context.Context, r *rig) *report {
 	return p
 }
 
-func (p *report) add(s subject, rows []row) { p.parts = append(p.parts, part{s, rows}) }
+func (p *report) add(s subject, rows []row) { p.parts = append(p.parts, part{subject: s, rows: rows}) }
+
+// skip notes a subject that can't be measured on this machine.
+func (p *report) skip(s subject, why string) {
+	p.parts = append(p.parts, part{subject: s, notRun: why})
+}
 
 func (p *report) end() { p.took = time.Since(p.began) }
 
@@ -59,21 +65,32 @@ func (p *report) markdown() string {
 	fmt.Fprintf(&b, "%s; %s. Load average %s at the start, %s at the end; %.0f s in all.\n\n",
 		p.began.UTC().Format("2006-01-02 15:04 UTC"), strings.Join(p.facts, "; "), p.load, loadAverage(), p.took.Seconds())
 	met, missed := 0, 0
+	var notRun []string
 	for _, part := range p.parts {
+		if part.notRun != "" {
+			notRun = append(notRun, part.subject.name)
+		}
 		for _, r := range part.rows {
 			switch {
-			case r.open:
-			case r.met:
+			case r.Open:
+			case r.Met:
 				met++
 			default:
 				missed++
 			}
 		}
 	}
-	fmt.Fprintf(&b, "Goals met: %d, missed: %d.\n\n", met, missed)
+	fmt.Fprintf(&b, "Goals met: %d, missed: %d.", met, missed)
+	if len(notRun) > 0 {
+		fmt.Fprintf(&b, " Not run: %s.", strings.Join(notRun, ", "))
+	}
+	b.WriteString("\n\n")
 	b.WriteString(tableHead())
 	for _, part := range p.parts {
 		fmt.Fprintf(&b, "| **%s** (`-only %s`) | | | | | |\n", part.subject.about, part.subject.name)
+		if part.notRun != "" {
+			b.WriteString(row{What: "**not run**: " + part.notRun, Open: true}.markdown())
+		}
 		for _, r := range part.rows {
 			b.WriteString(r.markdown())
 		}

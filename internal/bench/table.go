@@ -8,29 +8,30 @@ import (
 	"time"
 )
 
-// row is one line of the table.
+// row is one line of the table. It goes through JSON where it was measured in a
+// container.
 type row struct {
-	what   string
-	got    string // what abide took
-	beside string // the peer or floor of the same run, and what it took
-	figure string // the ratio or count that the goal is about
-	goal   string
-	met    bool
-	open   bool // there is no goal: the row is for comparison
+	What   string
+	Got    string // what abide took
+	Beside string // the peer or floor of the same run, and what it took
+	Figure string // the ratio or count that the goal is about
+	Goal   string
+	Met    bool
+	Open   bool // there is no goal: the row is for comparison
 }
 
 func (r row) verdict() string {
 	switch {
-	case r.open:
+	case r.Open:
 		return ""
-	case r.met:
+	case r.Met:
 		return "met"
 	}
 	return "**missed**"
 }
 
 func (r row) String() string {
-	return fmt.Sprintf("%-62s %-22s %-42s %-9s %-10s %s", r.what, r.got, r.beside, r.figure, r.goal, r.verdict())
+	return fmt.Sprintf("%-62s %-22s %-42s %-9s %-10s %s", r.What, r.Got, r.Beside, r.Figure, r.Goal, r.verdict())
 }
 
 // ratio is a row about a time in relation to a peer's: at most goal is met. It
@@ -44,28 +45,36 @@ func ratio(what string, got samples, peer string, other samples, goal float64) r
 	slices.Sort(rounds)
 	f := rounds[len(rounds)/2]
 	return row{
-		what: what, got: span(got.median()), beside: peer + ": " + span(other.median()),
-		figure: fmt.Sprintf("%.2f", f), goal: fmt.Sprintf("≤ %.2f", goal), met: f <= goal,
+		What: what, Got: span(got.median()), Beside: peer + ": " + span(other.median()),
+		Figure: fmt.Sprintf("%.2f", f), Goal: fmt.Sprintf("≤ %.2f", goal), Met: f <= goal,
 	}
 }
 
 // within is a row about a time that may be at most goal.
 func within(what string, got, goal time.Duration, beside string) row {
-	return row{what: what, got: span(got), figure: span(got), goal: "≤ " + span(goal), met: got <= goal, beside: beside}
+	return row{What: what, Got: span(got), Figure: span(got), Goal: "≤ " + span(goal), Met: got <= goal, Beside: beside}
 }
 
 // below is a row about a number of some unit that may be at most goal.
 func below(what string, got, goal float64, unit, beside string) row {
 	return row{
-		what: what, got: number(got) + unit, figure: number(got) + unit, goal: "≤ " + number(goal) + unit,
-		met: got <= goal, beside: beside,
+		What: what, Got: number(got) + unit, Figure: number(got) + unit, Goal: "≤ " + number(goal) + unit,
+		Met: got <= goal, Beside: beside,
+	}
+}
+
+// atLeast is a row about a count that must reach goal.
+func atLeast(what string, got, goal float64, beside string) row {
+	return row{
+		What: what, Got: fmt.Sprintf("%.0f", got), Figure: fmt.Sprintf("%.0f", got), Goal: fmt.Sprintf("≥ %.0f", goal),
+		Met: got >= goal, Beside: beside,
 	}
 }
 
 // none is a row about something that must not happen at all.
 func none(what string, n, of int, unit string) row {
 	return row{
-		what: what, got: fmt.Sprintf("%d of %d %s", n, of, unit), figure: fmt.Sprint(n), goal: "0", met: n == 0,
+		What: what, Got: fmt.Sprintf("%d of %d %s", n, of, unit), Figure: fmt.Sprint(n), Goal: "0", Met: n == 0,
 	}
 }
 
@@ -101,7 +110,7 @@ func tableHead() string {
 }
 
 func (r row) markdown() string {
-	cells := []string{r.what, r.got, r.beside, r.figure, r.goal, r.verdict()}
+	cells := []string{r.What, r.Got, r.Beside, r.Figure, r.Goal, r.verdict()}
 	for i, c := range cells {
 		cells[i] = strings.ReplaceAll(c, "|", `\|`)
 	}

@@ -32,7 +32,7 @@ func measureTriggers(ctx context.Context, r *rig) (rows []row, err error) {
 	}
 	what := fmt.Sprintf("%d distinct pipelines sent by 48 callers: wrong, lost or doubled", n)
 	result := none(what, wrong, n, "runs")
-	result.beside = span(took) + " in all"
+	result.Beside = span(took) + " in all"
 	rows = append(rows, result)
 
 	n = r.rounds(60, 20)
@@ -46,7 +46,7 @@ func measureTriggers(ctx context.Context, r *rig) (rows []row, err error) {
 		return rows, err
 	}
 	result = none(fmt.Sprintf("%d of the same that run a container: wrong, lost or doubled", n), wrong, n, "runs")
-	result.beside = span(took) + " in all"
+	result.Beside = span(took) + " in all"
 	limit := max(10, 2*runtime.NumCPU())
 	left, err := r.containers(ctx)
 	return append(rows, result,

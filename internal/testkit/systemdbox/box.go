@@ -31,20 +31,35 @@ type Box struct {
 // bus answers in it. It is removed at the end of the test, whatever happens.
 func Start(t testing.TB) *Box {
 	t.Helper()
-	name := Require(t)
-	cli, err := client.NewClientWithOpts(client.FromEnv, client.WithAPIVersionNegotiation())
+	Require(t)
+	b, err := Boot(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := &Box{cli: cli}
-	t.Cleanup(func() {
-		b.Stop()
-		_ = cli.Close()
-	})
-	if err := b.boot(t.Context(), name); err != nil {
-		t.Fatalf("booting a systemd container: %v", err)
-	}
+	t.Cleanup(b.Stop)
 	return b
+}
+
+// ErrMissing wraps what a machine lacks to have a box at all: Docker, root or
+// debootstrap.
+var ErrMissing = errMissing
+
+// Boot is [Start] for a program that is no test. It must call [Box.Stop].
+func Boot(ctx context.Context) (*Box, error) {
+	name, err := once()
+	if err != nil {
+		return nil, err
+	}
+	cli, err := client.NewClientWithOpts(client.FromEnv, client.WithAPIVersionNegotiation())
+	if err != nil {
+		return nil, err
+	}
+	b := &Box{cli: cli}
+	if err := b.boot(ctx, name); err != nil {
+		b.Stop()
+		return nil, fmt.Errorf("booting a systemd container: %w", err)
+	}
+	return b, nil
 }
 
 // boot makes and starts the container. systemd wants its cgroups, a few tmpfs
@@ -198,6 +213,7 @@ func (b *Box) Reboot(ctx context.Context) error {
 
 // Stop removes the box. [Start] sees to it that it is called.
 func (b *Box) Stop() {
+	defer b.cli.Close()
 	if b.ID == "" {
 		return
 	}
