@@ -40,9 +40,10 @@ func (b *Box) Forward(t testing.TB, port int) int {
 // carry takes one connection to the box, and ends when either side does.
 func (b *Box) carry(ctx context.Context, conn net.Conn, port int) {
 	defer conn.Close()
-	// The shell becomes what reads from us; the end of the other direction ends
-	// it, and with it the exec.
-	script := fmt.Sprintf("exec 3<>/dev/tcp/127.0.0.1/%d; (cat <&3; kill $$) & exec cat >&3", port)
+	// The end of either direction ends the other, and the shell waits for both: a
+	// process that is left with the output of its exec in its hands makes the
+	// engine wait for two seconds, and all other execs of the box with it.
+	script := fmt.Sprintf("exec 3<>/dev/tcp/127.0.0.1/%d; cat <&3 & cat <&0 >&3 & wait -n; kill %%1 %%2; wait", port)
 	made, err := b.cli.ContainerExecCreate(ctx, b.ID, container.ExecOptions{
 		Cmd: []string{"bash", "-c", script}, AttachStdin: true, AttachStdout: true, AttachStderr: true,
 	})
