@@ -92,10 +92,10 @@ var Rows = []Row{
 		{"units/process/supervisor", "it starts and finds supervisors"},
 	}},
 
-	{Package: "netconf"},
-
 	{Package: "netconf/tree"},
-
+	{"netconf", []Arrow{
+		{"netconf/tree", "messages are trees"},
+	}},
 	{"netconf/service", []Arrow{
 		{"internal/problem", "the faults of a document are problems"},
 		{"netconf/tree", "service code makes trees"},
