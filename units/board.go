@@ -28,6 +28,7 @@ type Live struct {
 	// well. Without them [Status.Health] tells.
 	Health, Reason string
 	Since          time.Time // of Health; of the active state when zero
+	Ignored        []string  // directives without effect in this engine, as "Section/Name"
 	Drift          string    // how it differs from what was placed; empty: not at all
 	// Busy says that abide is at work on it or is about to be, so that what is
 	// seen is not yet what it comes to.

@@ -1,11 +1,16 @@
 package units
 
+import "slices"
+
 // Deps are the units that a unit names in its section [Unit], with specifiers
 // replaced, in the order of the file. They say what a batch has to be ordered
 // by: After and Before alone order, the others alone only bind.
 type Deps struct {
-	Requires, Wants, BindsTo, PartOf, After, Before []string
+	Requires, Requisite, Wants, BindsTo, PartOf, After, Before []string
 }
+
+// Needs are the units without which this one is not to run.
+func (d Deps) Needs() []string { return slices.Concat(d.Requires, d.Requisite, d.BindsTo) }
 
 // DepsOf reads the dependencies of a unit from its options, see [Effective].
 // Unlike other lists these can't be emptied by an empty assignment
@@ -13,7 +18,7 @@ type Deps struct {
 func DepsOf(name string, options []Option) Deps {
 	var d Deps
 	lists := map[string]*[]string{
-		"Requires": &d.Requires, "Wants": &d.Wants, "BindsTo": &d.BindsTo, "PartOf": &d.PartOf, "After": &d.After, "Before": &d.Before,
+		"Requires": &d.Requires, "Requisite": &d.Requisite, "Wants": &d.Wants, "BindsTo": &d.BindsTo, "PartOf": &d.PartOf, "After": &d.After, "Before": &d.Before,
 	}
 	replace := specifiers(name)
 	seen := map[[2]string]bool{}

@@ -3,6 +3,7 @@ package units
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 )
 
@@ -116,6 +117,29 @@ var (
 	// change what the unit means; the error names it.
 	ErrNotSupported = errors.New("not supported by this engine")
 )
+
+// Checker is an Engine that doesn't have all that unit files may ask for.
+type Checker interface {
+	// Check judges a unit before anything of it is touched. ignored are the
+	// directives, each as "Section/Name", that have no effect here, without harm.
+	// An error wraps ErrNotSupported, or says what is wrong with the file; it is a
+	// [LineError] where one line is to blame.
+	Check(name string, text []byte, dropIns []DropIn) (ignored []string, err error)
+}
+
+// LineError is an error of one line of a unit file or of a drop-in.
+type LineError struct {
+	File         string // the name of the unit, or NAME.d/DROP-IN
+	Line, Column int
+	Err          error
+}
+
+func (e *LineError) Error() string {
+	return fmt.Sprintf("%s:%d:%d: %v", e.File, e.Line, e.Column, e.Err)
+}
+
+// Unwrap gives the error without the place.
+func (e *LineError) Unwrap() error { return e.Err }
 
 // Engine makes units true on this machine. Implementations pass the suite in
 // units/enginetest and are safe for concurrent use. Stopping the agent never

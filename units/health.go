@@ -11,6 +11,13 @@ const (
 	HealthOther    = "other"    // more than is wanted: running or placed still
 	HealthAbsent   = "absent"   // wanted, and not on this machine
 	HealthUnknown  = "unknown"  // the engine can't be asked
+	// What follows is no engine's to say: the unit is not made as it is wanted,
+	// and what is there of it is as it was before.
+	HealthWaiting      = "waiting"       // for another unit, or for somebody's word
+	HealthRefused      = "refused"       // it is not for this machine
+	HealthBroken       = "broken"        // its file has errors
+	HealthNotSupported = "not-supported" // its file asks for what the engine doesn't have
+	HealthRolledBack   = "rolled-back"   // it was tried, and taken back
 )
 
 // Health judges a unit by what is wanted of it: one of the words above, and a

@@ -2,6 +2,7 @@ package units
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -63,32 +64,53 @@ func Place(all []Candidate, m Machine) map[string]string {
 		}
 		return strings.Compare(a.Name, b.Name)
 	})
-	refused := map[string]string{}
+	unfit := map[string]string{}
 	for _, c := range order {
 		if ok, why := c.Fleet.Fits(m); !ok {
-			refused[c.Name] = why
+			unfit[c.Name] = why
 		}
 	}
-	replaced(order, refused)
-	conflicting(order, refused)
-	withoutPeers(order, refused)
-	return refused
+	// What is refused itself takes nobody's place: without such, once more.
+	void := map[string]bool{}
+	for {
+		refused := maps.Clone(unfit)
+		by := replaced(order, refused, void)
+		conflicting(order, refused)
+		withoutPeers(order, refused)
+		again := false
+		for _, name := range by {
+			if refused[name] != "" && !void[name] {
+				void[name], again = true, true
+			}
+		}
+		if !again {
+			return refused
+		}
+	}
 }
 
-// replaced refuses what another takes the place of. Two that replace each other
-// both stay, as in fleet.
-func replaced(order []Candidate, refused map[string]string) {
-	replacing := slices.DeleteFunc(slices.Clone(order), func(c Candidate) bool { return len(c.Fleet.Replaces) == 0 })
+// replaced refuses what another takes the place of, and gives those others. Two
+// that replace each other both stay, as in fleet.
+func replaced(order []Candidate, refused map[string]string, void map[string]bool) (by []string) {
+	replacing := slices.DeleteFunc(slices.Clone(order), func(c Candidate) bool { return len(c.Fleet.Replaces) == 0 || void[c.Name] })
 	for _, c := range order {
-		for _, by := range replacing {
-			if by.Name == c.Name || refused[by.Name] != "" || refused[c.Name] != "" {
+		for _, r := range replacing {
+			if r.Name == c.Name || refused[r.Name] != "" || refused[c.Name] != "" {
 				continue
 			}
-			if matching(by.Fleet.Replaces, c.Name) != "" && matching(c.Fleet.Replaces, by.Name) == "" {
-				refused[c.Name] = "the unit " + by.Name + " replaces it (Replaces=), and there is no other machine"
+			if matching(r.Fleet.Replaces, c.Name) != "" && matching(c.Fleet.Replaces, r.Name) == "" {
+				refused[c.Name] = "the unit " + r.Name + " replaces it (Replaces=), and there is no other machine"
+				by = append(by, r.Name)
 			}
 		}
 	}
+	return by
+}
+
+// Displaces says whether a unit with these wishes can't be beside one of that
+// name: it conflicts with it, or takes its place.
+func (x XFleet) Displaces(name string) bool {
+	return matching(x.Conflicts, name) != "" || matching(x.Replaces, name) != ""
 }
 
 func conflicting(order []Candidate, refused map[string]string) {

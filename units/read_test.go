@@ -92,14 +92,14 @@ func TestMeaning(t *testing.T) {
 
 func TestDeps(t *testing.T) {
 	t.Parallel()
-	text := []byte("[Unit]\nAfter=db@%i.service \"a.service\" \\\n  net.target\nRequires=x\\x2dy.service\nWants=\nBefore=%p.target\n[Service]\nAfter=no.service\n")
+	text := []byte("[Unit]\nAfter=db@%i.service \"a.service\" \\\n  net.target\nRequires=x\\x2dy.service\nRequisite=r@%i.service\nWants=\nBefore=%p.target\n[Service]\nAfter=no.service\n")
 	dropIns := []units.DropIn{
 		{Name: "20.conf", Text: []byte("[Unit]\nBindsTo=c.service\nAfter=c.service")},
 		{Name: "10.conf", Text: []byte("[Unit]\nAfter=a.service b.service\nPartOf=%N.d\nAfter=\n")},
 	}
 	got := units.DepsOf("web@1.service", units.Effective(text, dropIns))
 	want := units.Deps{
-		Requires: []string{`x\x2dy.service`}, BindsTo: []string{"c.service"}, PartOf: []string{"web@1.d"},
+		Requires: []string{`x\x2dy.service`}, Requisite: []string{"r@1.service"}, BindsTo: []string{"c.service"}, PartOf: []string{"web@1.d"},
 		After: []string{"db@1.service", "a.service", "net.target", "b.service", "c.service"}, Before: []string{"web.target"},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

@@ -138,11 +138,13 @@ func TestPlace(t *testing.T) {
 		candidate("web@1", false, "Conflicts=web@*"), candidate("web@2", true, "Conflicts=web@*"), candidate("web@3", false),
 		candidate("peer", false, "MachineOf=plain"), candidate("orphan", false, "MachineOf=mars"), candidate("chain", false, "MachineOf=orphan"),
 		candidate("new", false, "Replaces=old"), candidate("old", true),
+		candidate("far", false, "Replaces=near", "MachineOf=mars"), candidate("near", false),
 		candidate("left", false, "Replaces=right"), candidate("right", false, "Replaces=left"),
 	}, machine)
 	want := map[string]string{
 		"other": "MachineID=", "mars": "planet=mars, this machine has none", "web@1": "in conflict with web@2", "web@3": "in conflict with web@2",
 		"orphan": "names mars", "chain": "names orphan", "old": "new replaces it",
+		"far": "names mars", // so that near stays
 	}
 	for name, why := range refused {
 		if want[name] == "" || !strings.Contains(why, want[name]) {

@@ -72,7 +72,10 @@ type Engine struct {
 	done   sync.WaitGroup
 }
 
-var _ units.Engine = (*Engine)(nil)
+var (
+	_ units.Engine  = (*Engine)(nil)
+	_ units.Checker = (*Engine)(nil)
+)
 
 // maxSpawns is how many supervisors start at once: more only take each other's
 // time.
@@ -167,6 +170,11 @@ func (e *Engine) Ping(ctx context.Context) error {
 		return fmt.Errorf("/proc is not mounted, so processes can't be told apart: %w; mount it", units.ErrUnavailable)
 	}
 	return nil
+}
+
+// Check implements [units.Checker].
+func (e *Engine) Check(name string, text []byte, dropIns []units.DropIn) (ignored []string, err error) {
+	return Check(name, text, dropIns)
 }
 
 // Check says whether the engine can run a unit, and which of its directives it

@@ -29,7 +29,7 @@ type Compiled struct {
 // Compile reads a unit file and its drop-ins, in the order that systemd reads
 // them. An error wraps [units.ErrNotSupported] and names the directive where
 // the unit would mean something else without it; any other error is a fault of
-// the file.
+// the file. It is a [units.LineError] where one line is to blame.
 func Compile(name string, files []File, host Host) (Compiled, error) {
 	if units.Type(name) != "service" {
 		return Compiled{}, fmt.Errorf("%s is a unit of the type %s, which is %w; only services are, so run it on a machine with systemd", name, units.Type(name), units.ErrNotSupported)
@@ -42,7 +42,7 @@ func Compile(name string, files []File, host Host) (Compiled, error) {
 		}
 		for _, s := range settings {
 			if err := b.setting(s); err != nil {
-				return Compiled{}, fmt.Errorf("%s:%d:%d: %w", f.Name, s.Line, s.Column, err)
+				return Compiled{}, &units.LineError{File: f.Name, Line: s.Line, Column: s.Column, Err: err}
 			}
 		}
 	}
