@@ -48,6 +48,9 @@ type Agent struct {
 	order     []string
 	sources   map[string]*sourceState
 	want      map[string]*Resource
+	refused   map[string]refusal  // wanted, and not for this host; see arrange
+	yields    map[string][]string // what has to be gone first; see arrange
+	needs     map[string][]string // what has to be well first; see waves
 	problems  problem.List
 	records   map[string]Record
 	claims    map[string]string

@@ -233,14 +233,17 @@ func (a *Agent) appliedDigest(kind, name string) string {
 	return ""
 }
 
-// attempted gives the digest of the last attempt at a resource, or "".
-func (a *Agent) attempted(kind, name string) string {
+// lastOf gives the last attempt at a resource, or nil. It is not changed by
+// anybody: a new one takes its place.
+func (a *Agent) lastOf(kind, name string) *Last {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if last := a.records[kind+"/"+name].Last; last != nil {
-		return last.Digest
-	}
-	return ""
+	return a.records[kind+"/"+name].Last
+}
+
+// failed says whether the attempt failed at that digest.
+func (l *Last) failed(digest string) bool {
+	return l != nil && l.Digest == digest && l.Result == Failed
 }
 
 func stateOf(c Change, rec Record) string {

@@ -309,7 +309,7 @@ func (a *Agent) nextLook(began time.Time) (next time.Time) {
 		}
 	}
 	for key, t := range a.backoff {
-		if a.want[key] != nil {
+		if _, recorded := a.records[key]; recorded || a.want[key] != nil {
 			sooner(t.until)
 		}
 	}

@@ -46,6 +46,9 @@ func (k *Units) Observe(ctx context.Context) (Observed, error) {
 		}
 		have, why := observed(spec, name, st)
 		if have == r.Digest {
+			if k.agent.lastOf(UnitKind, name).failed(r.Digest) && !k.wellAgain(name, spec, st) {
+				continue
+			}
 			k.wentWell(name)
 			out[name] = have
 			continue
@@ -124,6 +127,24 @@ func (k *Units) toRepair(name string, r *Resource, spec *unitSpec, why string) b
 	return spec.drift == units.DriftRepair && !tired
 }
 
+// wellAfter is how long a unit that failed has to run before it counts as well
+// again: one that falls over and over runs for a moment each time.
+const wellAfter = 10 * time.Second
+
+// wellAgain says whether a unit that failed, and is as wanted now by itself or by
+// somebody's hand, is to be looked at once more: its probe has to agree. Nothing
+// is done to it then but that.
+func (k *Units) wellAgain(name string, spec *unitSpec, st units.Status) bool {
+	if spec.want == units.Launched && st.Active == "active" && k.Now().Sub(st.Since) < wellAfter {
+		return false
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	delete(k.drifted, name)
+	r := k.repairs[name][""]
+	return r == nil || r.times < maxRepairs
+}
+
 func (k *Units) wentWell(name string) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -167,7 +188,7 @@ func (k *Units) patience(w Work) time.Duration {
 	}
 	r.times++
 	r.last = k.Now()
-	if r.times == maxRepairs && !r.said {
+	if r.times == maxRepairs && !r.said && kind != "" {
 		r.said = true
 		k.tell(w, sse.TypeUnitFailed, sse.Error, fmt.Sprintf("Unit %s was repaired %d times in a row; it is left alone until it changes or `abide retry %s`",
 			w.Change.Name, maxRepairs, w.Change.Name), nil)
@@ -177,11 +198,14 @@ func (k *Units) patience(w Work) time.Duration {
 
 // tellDone publishes what was done to a unit.
 func (k *Units) tellDone(w Work, res units.Result) {
+	last := w.Record.Last
 	if len(res.Did) == 0 {
+		if last.failed(w.Change.Digest) {
+			k.tell(w, sse.TypeUnitStarted, sse.Success, fmt.Sprintf("Unit %s, which had failed, is as it is wanted now", w.Change.Name), nil)
+		}
 		return
 	}
 	typ := sse.TypeUnitChanged
-	last := w.Record.Last
 	repaired := w.Change.Operation == OpRun && last != nil && last.Digest == w.Change.Digest && w.Record.Retry == nil
 	switch {
 	case repaired:

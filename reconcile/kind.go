@@ -121,6 +121,7 @@ type Resource struct {
 	Spec       any    // the kind's own parsed form
 	Text       []byte // the file, for diffs
 	After      []string
+	Needs      []string // keys of what has to be well before it is changed, where it is ours at all; see waves
 	Hosts      []string
 	Manual     bool
 	Explicit   bool

@@ -133,14 +133,18 @@ func meantFor(hosts []string, host string, labels map[string]string) (bool, stri
 }
 
 // satisfied says whether the resource that somebody waits for is as it is
-// wanted, and if not, why, as a sentence.
-func satisfied(dep *Resource, rec Record) (bool, string) {
+// wanted, and if not, why, as a sentence. observed is what is there of it.
+func satisfied(dep *Resource, rec Record, observed string) (bool, string) {
 	name := dep.Key()
 	switch last := rec.Last; {
 	case dep.Broken():
 		return false, "it waits for " + name + ", whose file has errors"
+	case rec.Rejected != "" && rec.Rejected == dep.Digest:
+		return false, "it waits for " + name + ", whose new content was rolled back"
 	case last == nil || last.Digest != dep.Digest:
 		return false, "it waits for " + name
+	case last.Result == Succeeded && observed != "" && observed != dep.Digest:
+		return false, "it waits for " + name + ", which is not as it is wanted now"
 	case last.Result == Succeeded, last.Result == Skipped, last.Result == Baselined:
 		return true, ""
 	default:

@@ -36,7 +36,7 @@ func (a *Agent) Plan(ctx context.Context) (Plan, error) {
 			st.Error = fmt.Sprintf("it did not answer within %s; the plan shows its last good state", patience)
 		}
 		p.Sources = append(p.Sources, st)
-		p.Ignored = append(p.Ignored, a.sources[name].desired.Ignored...)
+		p.Ignored = append(append(p.Ignored, a.sources[name].desired.Ignored...), a.refusals(name)...)
 	}
 	a.mu.Unlock()
 	for i := range p.Changes {
@@ -116,7 +116,6 @@ func (a *Agent) decide(key string, gone map[string]bool, now time.Time) Work {
 		c = Change{Kind: r.Kind, Name: r.Name, Source: r.Source, File: r.File, Revision: r.Revision, Digest: r.Digest, Problems: r.Problems}
 		s.Want, s.Broken, s.Manual = r.Digest, r.Broken(), r.Manual
 		s.Explicit, s.Observed = a.explicit[key], a.observed[r.Kind][r.Name]
-		s.Blocked = a.blocked(r)
 		if r.Schedule != nil && !a.once {
 			next := r.Schedule.Next(a.scheduleBase(key))
 			s.Due = !next.IsZero() && !next.After(now)
@@ -125,6 +124,7 @@ func (a *Agent) decide(key string, gone map[string]bool, now time.Time) Work {
 	} else if s.Guarded, s.Gone = gone[key]; !s.Gone {
 		s.Unread, c.Problems = a.unread(rec)
 	}
+	s.Refused = a.refused[key].why
 	s.Hold = a.holdOf(c.Source)
 	if act := a.busy[a.lane(c)]; act != nil {
 		s.Busy = act.run
@@ -137,6 +137,9 @@ func (a *Agent) decide(key string, gone map[string]bool, now time.Time) Work {
 	}
 	if rec.Last != nil {
 		c.Observed = rec.Last.Digest
+	}
+	if op, _ := due(s); op != OpNone && r != nil {
+		s.Blocked = a.blocked(r)
 	}
 	c.Operation, c.Reason = Decide(s)
 	return Work{Change: c, Guarded: s.Guarded, Resource: r, Record: rec, Cause: cause(s), By: requester(rec)}
@@ -175,20 +178,6 @@ func (a *Agent) lane(c Change) string {
 func (a *Agent) laneOf(key string) string {
 	kind, name, _ := strings.Cut(key, "/")
 	return a.lane(Change{Kind: kind, Name: name})
-}
-
-func (a *Agent) blocked(r *Resource) string {
-	for _, name := range r.After {
-		key := dependency(r, name)
-		dep := a.want[key]
-		if dep == nil {
-			continue // a problem of its own
-		}
-		if ok, why := satisfied(dep, a.records[key]); !ok {
-			return why
-		}
-	}
-	return ""
 }
 
 // gone lists the recorded resources that left their source's readable,
@@ -273,6 +262,8 @@ func (a *Agent) remerge() {
 	var problems problem.List
 	a.want, problems = merge(a.order, by, a.claims, unknown)
 	a.problems = problems
+	a.arrange()
+	a.needs = waves(a.want, func(key string) bool { _, refused := a.refused[key]; return refused || a.want[key] != nil })
 	now := a.Now()
 	for key, r := range a.want {
 		if r.Schedule != nil && a.since[key].schedule != r.Schedule.String() {

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/abide-agent/abide/internal/problem"
+	"github.com/abide-agent/abide/units"
 )
 
 // Policy is what a source is granted. Pointing the agent at a source grants
@@ -17,6 +18,14 @@ type Policy struct {
 	UnitNames   []string // globs over the names of units; empty: any
 	// HostExecutor lets jobs run as plain processes, where the agent does that.
 	HostExecutor bool
+	Units        UnitDefaults // grants nothing
+}
+
+// UnitDefaults hold for those units of a source that don't say it themselves.
+// What is empty is left to the agent.
+type UnitDefaults struct {
+	Desired units.State
+	Drift   units.Drift
 }
 
 // GrantsKind says whether resources of kind may come from this source.

@@ -38,7 +38,7 @@ func (k *Pipelines) Recover() {
 
 func (k *Pipelines) recover(ctx context.Context, runs []runner.Run, free []func()) {
 	hosts := hostsOf(runs) // now: from when they go on, the runs are not ours to read
-	left, ok := k.leftovers(ctx, hosts)
+	left, ok := k.leftovers(ctx, hosts, len(runs) > 0)
 	if !ok {
 		for _, f := range free {
 			f()
@@ -69,12 +69,13 @@ func (k *Pipelines) recover(ctx context.Context, runs []runner.Run, free []func(
 
 // leftovers lists this agent's containers by run, on its own engine and on
 // the others of hosts. An engine that is down is waited for: its
-// containers are still there when it comes back.
-func (k *Pipelines) leftovers(ctx context.Context, hosts map[string]bool) (map[string][]runner.Workload, bool) {
+// containers are still there when it comes back. That is nobody's trouble where
+// neither a run nor a pipeline asks for it.
+func (k *Pipelines) leftovers(ctx context.Context, hosts map[string]bool, runs bool) (map[string][]runner.Workload, bool) {
 	out := map[string][]runner.Workload{}
 	for host := range hosts {
 		for wait := time.Second; ; wait = min(2*wait, time.Minute) {
-			list, err := k.list(ctx, host)
+			list, err := k.list(ctx, host, runs || len(k.agent.wanted(PipelineKind)) > 0)
 			if err == nil {
 				for _, w := range list {
 					out[w.Labels.Run] = append(out[w.Labels.Run], w)
@@ -105,13 +106,15 @@ func hostsOf(runs []runner.Run) map[string]bool {
 	return hosts
 }
 
-func (k *Pipelines) list(ctx context.Context, host string) ([]runner.Workload, error) {
+func (k *Pipelines) list(ctx context.Context, host string, needed bool) ([]runner.Workload, error) {
 	exec, err := k.Executor(host)
 	if err != nil {
 		return nil, err
 	}
 	list, err := exec.List(ctx, k.AgentID)
-	k.agent.degrade(part(exec, host), err)
+	if err == nil || needed {
+		k.agent.degrade(part(exec, host), err)
+	}
 	return list, err
 }
 

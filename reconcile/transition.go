@@ -15,6 +15,7 @@ type Situation struct {
 	Broken   bool   // the file is ours and has errors
 	Gone     bool   // it left a readable, verified, non-empty tree
 	Guarded  bool   // too many left at once
+	Refused  string // why it is not for this host any more, as a sentence; with Gone
 	Unread   string // why nobody can say what is wanted now, as a sentence; else ""
 	Manual   bool   // a new digest alone does nothing
 	Explicit bool   // asked for in so many words: `-f FILE`
@@ -59,6 +60,8 @@ func Decide(s Situation) (Operation, string) {
 func due(s Situation) (Operation, string) {
 	last := s.Record.Last
 	switch {
+	case s.Gone && s.Refused != "":
+		return OpRemove, "it is not for this machine any more: " + s.Refused
 	case s.Gone:
 		return OpRemove, "it is no longer in " + s.Record.Source
 	case s.Unread != "":
@@ -83,6 +86,8 @@ func due(s Situation) (Operation, string) {
 		return OpRun, "changed since " + short(last.Revision)
 	case last.Result == Interrupted:
 		return OpRun, "run " + last.Run + " was interrupted; it runs once more"
+	case last.Result == Failed && s.Observed != "" && s.Observed == s.Want:
+		return OpRun, "it failed, and what is there is as wanted now"
 	case last.Result == Failed, last.Result == Cancelled:
 		return OpNone, fmt.Sprintf("%s: %s; change it, or use `abide retry`", last.Result, orUnknown(last.Reason))
 	case s.Observed != "" && s.Observed != s.Want:

@@ -5,16 +5,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
-	"path"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/aymanbagabas/go-udiff"
 
-	"github.com/abide-agent/abide/internal/problem"
-	"github.com/abide-agent/abide/sources"
 	"github.com/abide-agent/abide/sse"
 	"github.com/abide-agent/abide/units"
 )
@@ -27,8 +23,8 @@ type UnitConfig struct {
 	Engine  units.Engine
 	Drift   units.Drift // where neither the unit nor its source says otherwise
 	Publish func(sse.Event)
-	Board   *units.Board // where the API reads; nil: nobody does
-	Machine units.Machine
+	Board   *units.Board         // where the API reads; nil: nobody does
+	Machine func() units.Machine // this one, as [X-Fleet] chooses it; nil: one without a name
 	Host    string
 	Labels  map[string]string
 	Wait    time.Duration // for the units of a batch before others go on; a second when zero
@@ -52,6 +48,7 @@ type Units struct {
 var (
 	_ Kind     = (*Units)(nil)
 	_ Selector = (*Units)(nil)
+	_ Arranger = (*Units)(nil)
 	_ Watcher  = (*Units)(nil)
 )
 
@@ -72,102 +69,12 @@ func NewUnits(c UnitConfig) *Units {
 // Attach gives the kind the agent that knows what is wanted.
 func (k *Units) Attach(a *Agent) { k.agent = a }
 
-// unitSpec is the parsed form of a unit's resource.
-type unitSpec struct {
-	unit  *units.Unit
-	want  units.State
-	drift units.Drift
-}
-
 // Name implements [Kind].
 func (k *Units) Name() string { return UnitKind }
 
-// Wants implements [Kind]: unit files directly in the source or below units/.
-func (k *Units) Wants(name string) bool {
-	dir, _, nested := strings.Cut(name, "/")
-	if nested && dir != "units" || strings.HasSuffix(path.Dir(name), ".d") {
-		return false
-	}
-	return units.IsUnit(path.Base(name))
-}
-
-// Claims implements [Kind].
-func (k *Units) Claims(File) (bool, string) { return true, "" }
-
-// Parse implements [Kind]: a unit is more than its file, so Load reads it.
-func (k *Units) Parse(File) any { return struct{}{} }
-
-// stater is a tree that says itself what is wanted of its units, as the
-// registry of units created over the API does.
-type stater interface {
-	Desired(name string) (units.State, bool)
-}
-
-// Load implements [Kind].
-func (k *Units) Load(snap *sources.Snapshot, file File, _ any, policy Policy) Resource {
-	name := path.Base(file.Path)
-	dropIns, faults := readDropIns(snap.Tree, file.Path+".d")
-	u, more := units.Load(name, units.Part{Path: file.Path, Text: file.Data}, dropIns)
-	r := Resource{Kind: UnitKind, Name: name, Problems: append(faults, more...)}
-	if v, violated := policy.UnitName(name); violated {
-		v.File = file.Path
-		r.Problems = append(r.Problems, v)
-	}
-	spec := &unitSpec{unit: u, want: u.Abide.Desired, drift: u.Abide.Drift}
-	if s, ok := snap.Tree.(stater); ok {
-		if want, known := s.Desired(name); known {
-			spec.want = want
-		}
-	}
-	if spec.want == "" {
-		spec.want = units.Launched
-	}
-	if units.IsTemplate(name) && spec.want == units.Launched {
-		spec.want = units.Loaded // a template is only placed
-	}
-	if spec.drift == "" {
-		spec.drift = k.Drift
-	}
-	r.Spec, r.After, r.Hosts = spec, u.Abide.DependsOn, u.Abide.Hosts
-	r.Text, r.Digest = bundle(u.Text, u.DropIns), wish(u.Content, spec.want)
-	return r
-}
-
-// wish is the digest of what is wanted of a unit: its files and its state.
-func wish(content string, state units.State) string { return content + "+" + string(state) }
-
-// readDropIns reads NAME.d/*.conf beside a unit file.
-func readDropIns(tree fs.FS, dir string) (parts []units.Part, faults problem.List) {
-	entries, err := fs.ReadDir(tree, dir)
-	if err != nil {
-		return nil, nil // most units have none
-	}
-	for _, e := range entries {
-		if e.IsDir() || path.Ext(e.Name()) != ".conf" {
-			continue
-		}
-		file := dir + "/" + e.Name()
-		text, err := readBounded(tree, file)
-		if err != nil {
-			faults = append(faults, problem.Problem{Severity: problem.Error, File: file, Message: "the drop-in can't be read: " + err.Error(), Hint: "mend it"})
-			continue
-		}
-		parts = append(parts, units.Part{Path: file, Text: text})
-	}
-	return parts, faults
-}
-
-// Selects implements [Selector]: `[X-Abide] Hosts=`, and what [X-Fleet] asks of
-// the machine.
-func (k *Units) Selects(r *Resource) (bool, string) {
-	if ok, why := meantFor(r.Hosts, k.Host, k.Labels); !ok {
-		return false, why
-	}
-	if spec, ok := r.Spec.(*unitSpec); ok && !r.Broken() {
-		return spec.unit.Fleet.Fits(k.Machine)
-	}
-	return true, ""
-}
+// Selects implements [Selector]: `[X-Abide] Hosts=`. What [X-Fleet] asks for is
+// judged for all units together, see Arrange.
+func (k *Units) Selects(r *Resource) (bool, string) { return meantFor(r.Hosts, k.Host, k.Labels) }
 
 // Lane implements [Kind]: units are made true in batches, so that a batch costs
 // one reload. Those whose jobs take long have a lane of their own, in which they
@@ -199,9 +106,20 @@ func (k *Units) Describe(c *Change, want *Resource, applied []byte) {
 		c.Details = append(c.Details, "it is stopped and its files are removed")
 	case len(applied) == 0:
 		c.Details = append(c.Details, "it is placed and brought to "+string(want.Spec.(*unitSpec).want))
+		c.Details = append(c.Details, ignoredHere(want)...)
 	case !bytes.Equal(applied, want.Text):
 		c.Diff = udiff.Unified("a/"+want.File, "b/"+want.File, string(applied), string(want.Text))
+		c.Details = append(c.Details, ignoredHere(want)...)
 	}
+}
+
+// ignoredHere tells what of a unit's file has no effect, as a detail.
+func ignoredHere(r *Resource) []string {
+	spec := r.Spec.(*unitSpec)
+	if len(spec.ignored) == 0 {
+		return nil
+	}
+	return []string{"without effect here, and without harm: " + strings.Join(spec.ignored, ", ")}
 }
 
 // Watch implements [Watcher].
@@ -211,37 +129,6 @@ func (k *Units) Watch(ctx context.Context, hint func()) error {
 		return nil
 	}
 	return err
-}
-
-// bundle joins a unit file and its drop-ins for people to read and for a
-// rollback to take apart again.
-func bundle(text []byte, dropIns []units.DropIn) []byte {
-	out := bytes.Clone(text)
-	for _, d := range dropIns {
-		if len(out) > 0 && out[len(out)-1] != '\n' {
-			out = append(out, '\n')
-		}
-		out = append(append(out, dropInMark+d.Name+"\n"...), d.Text...)
-	}
-	return out
-}
-
-const dropInMark = "# --- drop-in "
-
-func unbundle(text []byte) (file []byte, dropIns []units.DropIn) {
-	parts := strings.Split("\n"+string(text), "\n"+dropInMark)
-	file = []byte(strings.TrimPrefix(parts[0], "\n"))
-	if len(parts) > 1 {
-		file = append(file, '\n')
-	}
-	for i, p := range parts[1:] {
-		name, body, _ := strings.Cut(p, "\n")
-		if i < len(parts)-2 {
-			body += "\n"
-		}
-		dropIns = append(dropIns, units.DropIn{Name: name, Text: []byte(body)})
-	}
-	return file, dropIns
 }
 
 // Apply implements [Kind].

@@ -56,7 +56,7 @@ func (a *parts) openUnits(ctx context.Context) (*unitParts, error) {
 	u.registry = registry
 	host, _ := os.Hostname()
 	u.kind = reconcile.NewUnits(reconcile.UnitConfig{
-		Engine: engine, Publish: a.publish, Board: u.board, Machine: u.machine, Host: host, Labels: a.settings.Labels,
+		Engine: engine, Publish: a.publish, Board: u.board, Machine: u.present, Host: host, Labels: a.settings.Labels,
 	})
 	return u, nil
 }
@@ -89,6 +89,13 @@ func (a *parts) machine() units.Machine {
 		m.ID = string(bytes.TrimSpace(text))
 	}
 	m.Address = primaryAddress()
+	return m
+}
+
+// present is this machine with its metadata as it is now, set over the API or not.
+func (u *unitParts) present() units.Machine {
+	m := u.machine
+	m.Metadata = u.registry.Metadata(m)
 	return m
 }
 
@@ -134,7 +141,8 @@ func (registrySource) Close() error     { return nil }
 
 func (r registrySource) Snapshot(context.Context) (*sources.Snapshot, error) {
 	tree := r.registry.Tree()
-	return &sources.Snapshot{Source: units.RegistrySource, Revision: tree.Revision(), Content: tree.Revision(), Tree: tree, Exact: true}, nil
+	metadata, err := json.Marshal(r.present().Metadata) // units are chosen by it: a change is a reason to choose anew
+	return &sources.Snapshot{Source: units.RegistrySource, Revision: tree.Revision(), Content: tree.Revision() + string(metadata), Tree: tree, Exact: true}, err
 }
 
 func (r registrySource) At(ctx context.Context, revision string) (*sources.Snapshot, error) {
