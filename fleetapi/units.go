@@ -119,7 +119,7 @@ func (h *Handler) shown(e entry, down error) Unit {
 	state := live.Status.State()
 	u := Unit{
 		Name: e.name, Options: toWire(e.options), DesiredState: string(e.desired), CurrentState: string(state),
-		Source: e.source, Drift: live.Drift, Health: live.Health, Reason: live.Reason, Since: stamp(live.Since),
+		Source: e.source, Drift: live.Drift, Ignored: live.Ignored, Health: live.Health, Reason: live.Reason, Since: stamp(live.Since),
 	}
 	if state != units.Inactive && !units.XFleetOf(e.name, e.options).Global {
 		u.MachineID = h.Machine.ID // fleet gives none for what is on every machine

@@ -13,12 +13,13 @@ import (
 )
 
 // Unit is a unit on the wire. The fields that fleet has come first in what they
-// mean; drift, health, reason, since and source are abide's.
+// mean; drift, health, ignored, reason, since and source are abide's.
 type Unit struct {
 	CurrentState string        `json:"currentState,omitempty"`
 	DesiredState string        `json:"desiredState,omitempty"`
 	Drift        string        `json:"drift,omitempty"`
 	Health       string        `json:"health,omitempty"`
+	Ignored      []string      `json:"ignored,omitempty"`
 	MachineID    string        `json:"machineID,omitempty"`
 	Name         string        `json:"name,omitempty"`
 	Options      []*UnitOption `json:"options"`

@@ -85,7 +85,7 @@ func healthColor(health string) terminal.Color {
 	switch health {
 	case "ok":
 		return terminal.Green
-	case "changing":
+	case "changing", "waiting", "refused":
 		return terminal.Yellow
 	}
 	return terminal.Red
@@ -131,7 +131,7 @@ func (p *process) unitStatus(ctx context.Context, c *client.Client, name string)
 		fmt.Fprintf(p.out, " since %s", u.Since)
 	}
 	fmt.Fprintln(p.out)
-	for _, line := range [][2]string{{"health", u.Health}, {"reason", u.Reason}, {"drift", u.Drift}, {"source", u.Source}} {
+	for _, line := range [][2]string{{"health", u.Health}, {"reason", u.Reason}, {"drift", u.Drift}, {"without effect here", strings.Join(u.Ignored, ", ")}, {"source", u.Source}} {
 		if line[1] != "" {
 			fmt.Fprintf(p.out, "  %s: %s\n", line[0], terminal.Clean(line[1], false))
 		}

@@ -97,6 +97,7 @@ sources:
     interval: 5m
     kinds: [units, pipelines, units]
     policy: {host_executor: true, bind_mounts: [/data], unit_names: ["web-*"]}
+    units: {desired_state: loaded, drift: report}
     labels: {env: prod}
   - {dir: /etc/jobs, name: local}
   - {file: /etc/one.yaml}
@@ -107,7 +108,7 @@ sources:
 			Name: "app", Git: "https://user:hunter2@example.org/team/app.git", Branch: "main", Path: "deploy",
 			Interval: 5 * time.Minute, Kinds: []string{"pipelines", "units"},
 			Policy: Policy{HostExecutor: true, BindMounts: []string{"/data"}, UnitNames: []string{"web-*"}},
-			Labels: map[string]string{"env": "prod"},
+			Units:  SourceUnits{Desired: "loaded", Drift: "report"}, Labels: map[string]string{"env": "prod"},
 		},
 		{Name: "local", Dir: "/etc/jobs", Interval: DefaultInterval, Kinds: []string{"pipelines", "services", "units"}},
 		{Name: "one", File: "/etc/one.yaml", Interval: DefaultInterval, Kinds: []string{"pipelines", "services", "units"}},

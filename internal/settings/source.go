@@ -34,9 +34,16 @@ type Source struct {
 	Interval time.Duration     `json:"interval"`
 	Kinds    []string          `json:"kinds"`
 	Policy   Policy            `json:"policy"`
+	Units    SourceUnits       `json:"units,omitzero"`
 	Labels   map[string]string `json:"labels,omitempty"`
 
 	at place // where it was given, for faults that show later
+}
+
+// SourceUnits holds for those units of a source whose files don't say it.
+type SourceUnits struct {
+	Desired string `json:"desired_state,omitempty"` // inactive, loaded or launched; empty: launched
+	Drift   string `json:"drift,omitempty"`         // repair, report or off; empty: repair
 }
 
 // Policy is what a source is granted beyond its kinds. The zero value grants

@@ -156,6 +156,8 @@ var sourceOptions = []option[Source]{
 	list(option[Source]{key: "policy.bind_mounts", later: true, flag: noFlag}, func(s *Source) *[]string { return &s.Policy.BindMounts }, absolute),
 	list(option[Source]{key: "policy.devices", later: true, flag: noFlag}, func(s *Source) *[]string { return &s.Policy.Devices }, glob),
 	list(option[Source]{key: "policy.unit_names", flag: noFlag}, func(s *Source) *[]string { return &s.Policy.UnitNames }, glob),
+	{key: "units.desired_state", flag: noFlag, add: choice(func(s *Source) *string { return &s.Units.Desired }, "inactive", "loaded", "launched")},
+	{key: "units.drift", flag: noFlag, add: choice(func(s *Source) *string { return &s.Units.Drift }, "repair", "report", "off")},
 	labels(option[Source]{key: "labels", flag: noFlag}, func(s *Source) *map[string]string { return &s.Labels }),
 }
 
