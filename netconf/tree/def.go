@@ -38,6 +38,7 @@ type Def struct {
 	// prefixes are the bindings that the value needs.
 	Canonical func(value string, prefixes map[string]string) string
 
+	inferred bool // made up from data, see shapes
 	children []*Def
 	byName   map[Name]*Def
 }
