@@ -170,6 +170,10 @@ func TestExtraFields(t *testing.T) {
 		u.Drift != "its file was edited" || u.Source != units.RegistrySource || u.MachineID != machineID {
 		t.Errorf("%+v", u)
 	}
+	w.board.Set("a.service", units.Live{Status: units.Status{Load: "loaded", Active: "active"}, Busy: true})
+	if u := w.unit("a.service"); u.CurrentState != "launched" || u.Health != "changing" {
+		t.Errorf("it runs with what it was before: %+v", u)
+	}
 	w.board.Set("a.service", units.Live{Health: "rejected", Reason: "why", Since: start.AddDate(1, 0, 0)})
 	if u := w.unit("a.service"); u.Health != "rejected" || u.Reason != "why" || u.Since != "2027-11-21T22:00:00Z" || u.MachineID != "" {
 		t.Errorf("%+v", u)

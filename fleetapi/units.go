@@ -126,6 +126,9 @@ func (h *Handler) shown(e entry, down error) Unit {
 	}
 	if u.Health == "" {
 		u.Health, u.Reason = live.Status.Health(e.desired)
+		if live.Busy && u.Health == units.HealthOK { // with what it was, not with what is shown
+			u.Health = units.HealthChanging
+		}
 	}
 	if u.Since == "" {
 		u.Since = stamp(live.Status.Since)
