@@ -121,7 +121,9 @@ func (a *Agent) decide(key string, gone map[string]bool, now time.Time) Work {
 			s.Due = !next.IsZero() && !next.After(now)
 			c.Next = upcoming(r.Schedule, now)
 		}
-	} else if s.Guarded, s.Gone = gone[key]; !s.Gone {
+	} else if s.Guarded, s.Gone = gone[key]; s.Gone {
+		c.Revision = a.sources[rec.Source].snap.Revision // the one without it
+	} else {
 		s.Unread, c.Problems = a.unread(rec)
 	}
 	s.Refused = a.refused[key].why

@@ -88,15 +88,18 @@ func (k *Units) Lane(c Change) string {
 	return "units"
 }
 
-// setSlow notes whether a unit's job takes long.
-func (k *Units) setSlow(name string, slow bool) {
+// setSlow notes whether a unit's job takes long, and gives whether it did so
+// before.
+func (k *Units) setSlow(name string, slow bool) (before bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	before = k.slow[name]
 	if slow {
 		k.slow[name] = true
 	} else {
 		delete(k.slow, name)
 	}
+	return before
 }
 
 // Describe implements [Kind].
@@ -174,13 +177,16 @@ func (k *Units) target(w Work) units.Target {
 // tells about it.
 func (k *Units) outcome(ctx context.Context, w Work, t units.Target, res units.Result) Outcome {
 	busy := errors.Is(res.Err, units.ErrBusy)
-	k.setSlow(w.Change.Name, busy)
+	slow := k.setSlow(w.Change.Name, busy)
 	switch {
 	case busy:
 		return Outcome{Err: &Waiting{For: "its job, which goes on", Period: k.Wait}}
 	case errors.Is(res.Err, units.ErrUnavailable):
 		return Outcome{Err: res.Err}
 	case res.Err == nil:
+		if slow && len(res.Did) == 0 { // its job has ended since it was last looked at
+			res.Did = []string{doneMeanwhile[t.Want]}
+		}
 		k.tellDone(w, res)
 		return Outcome{Last: k.last(w, Succeeded, "")}
 	}
@@ -190,6 +196,9 @@ func (k *Units) outcome(ctx context.Context, w Work, t units.Target, res units.R
 	}
 	return Outcome{Last: k.last(w, Failed, res.Err.Error()), Kept: true}
 }
+
+// doneMeanwhile says what the job has done that took longer than its batch.
+var doneMeanwhile = map[units.State]string{units.Launched: "started", units.Loaded: "stopped", units.Inactive: "stopped"}
 
 func specOf(w Work) (*unitSpec, bool) {
 	if w.Resource == nil {

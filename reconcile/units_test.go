@@ -23,7 +23,7 @@ type unitEngine struct {
 	changed func(string)
 	down    bool
 	stuck   string // a unit that can't be removed
-	well    bool   // also what is to fail starts
+	well    bool   // also what is to fail starts, and what hung has ended
 }
 
 var _ units.Engine = (*unitEngine)(nil)
@@ -72,6 +72,8 @@ func (e *unitEngine) one(t units.Target) units.Result {
 		verb = "keep "
 	}
 	switch text := string(t.Text); {
+	case strings.Contains(text, "hang") && e.well:
+		st.Active, st.Sub, res.Did = "active", "running", nil
 	case strings.Contains(text, "hang"):
 		res = units.Result{Err: units.ErrBusy}
 	case strings.Contains(text, "fail") && !e.well:
@@ -291,6 +293,32 @@ func TestUnitEngineLost(t *testing.T) {
 		time.Sleep(time.Minute)
 		if did := e.take(); !slices.Contains(did, "start a.service") {
 			t.Errorf("after it came back: %v", did)
+		}
+		l.end()
+	})
+}
+
+// TestSlowUnitIsTold: the end of a job that took longer than its batch is an
+// event like any other.
+func TestSlowUnitIsTold(t *testing.T) {
+	in(t, func(t *testing.T) {
+		r := newRepo("r", map[string]string{"a.service": unitText("a"), "slow.service": unitText("hang")})
+		w, e, start := unitWorld(t, r)
+		l := start()
+		time.Sleep(5 * time.Second)
+		e.mu.Lock()
+		e.well = true
+		e.mu.Unlock()
+		time.Sleep(time.Minute)
+		r.set(map[string]string{"a.service": unitText("a")})
+		settle()
+		var told []string
+		for _, ev := range append(w.eventsOf(sse.TypeUnitStarted), w.eventsOf(sse.TypeUnitRemoved)...) {
+			told = append(told, strings.TrimPrefix(ev.Message, "Unit ")+" at "+strings.TrimLeft(ev.Revision, "0"))
+		}
+		want := []string{"a.service: started at 1", "slow.service: started at 1", "slow.service: removed at 2"}
+		if !slices.Equal(told, want) {
+			t.Errorf("told %q, want %q", told, want)
 		}
 		l.end()
 	})
