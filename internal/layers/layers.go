@@ -93,6 +93,10 @@ var Rows = []Row{
 	}},
 
 	{Package: "netconf/tree"},
+	{"netconf/yang", []Arrow{
+		{"internal/problem", "a fault names what was meant"},
+		{"netconf/tree", "a schema describes the nodes of trees"},
+	}},
 	{"netconf", []Arrow{
 		{"netconf/tree", "messages are trees"},
 	}},
@@ -194,11 +198,13 @@ var Libraries = []Library{
 	{"github.com/go-git", []string{"sources"}, "Git is the sources' secret"},
 	{"github.com/go-git/go-git/v5/plumbing/format/gitignore", []string{"reconcile", "cmd/abide"}, ".abideignore has that syntax"},
 	{"github.com/godbus", []string{"units/systemd"}, "how systemd is spoken to is its engine's secret"},
+	{"github.com/openconfig/goyang", []string{"netconf/yang"}, "only its parser of statements is sound, so one package wraps it"},
 	{"github.com/robfig/cron", []string{"runner"}, "only its parser is sound, so one package wraps it"},
 	{"github.com/rs/zerolog", []string{"cmd/abide", "internal/api"}, "others return errors and publish events"},
 	{"github.com/spf13", []string{"cmd/abide"}, "commands and flags are known in one place"},
 	{"go.etcd.io", []string{"internal/store"}, "another store can stand behind the interface"},
 	{"go.yaml.in", []string{"runner", "internal/settings"}, "their files are YAML"},
+	{"golang.org/x/crypto/ssh", []string{"netconf"}, "how a device is reached is the session's secret"},
 	{"mvdan.cc/sh", nil, "the agent runs no script itself"},
 	{"net/http", []string{"fleetapi", "internal/api", "internal/api/client", "sse", "sources", "units/probe", "cmd/abide"}, "reconcile and runner never know HTTP; a probe may ask over it"},
 	{"os/exec", []string{"runner/host", "units/probe", "units/systemd"}, "the agent itself executes nothing: a job's script runs in its executor; a probe may be a program, and only journalctl reads the journal"},
