@@ -55,14 +55,15 @@ type batch struct {
 	steps  []*step
 	group  sync.WaitGroup
 	broom  *broom
+	pace   *pace
 
 	mu     sync.Mutex
 	report func(units.Target, units.Result)
 }
 
 // Converge implements [units.Engine]. wait counts from when the files are placed
-// and systemd has read them, which is not the unit's to hold up; zero or less
-// means a minute.
+// and systemd has read them, which is not the unit's to hold up, and anew from
+// when a unit of the batch came to its end; zero or less means a minute.
 func (e *Engine) Converge(ctx context.Context, targets []units.Target, wait time.Duration, report func(units.Target, units.Result)) {
 	if len(targets) == 0 {
 		return
@@ -90,8 +91,9 @@ func (e *Engine) Converge(ctx context.Context, targets []units.Target, wait time
 	}
 	b.prepare(ctx)
 	<-e.placing
-	ctx, cancel := context.WithTimeoutCause(ctx, wait, fmt.Errorf("%w after %v", units.ErrBusy, wait))
-	defer cancel()
+	ctx, pace, stop := newPace(ctx, wait, len(b.steps))
+	defer stop()
+	b.pace = pace
 	b.run(ctx)
 }
 
@@ -309,6 +311,7 @@ func (b *batch) tell(s *step) {
 		r.Log = b.engine.lastLines(s.target.Name)
 	}
 	close(s.done)
+	b.pace.moved()
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.broom != nil && s.removes() {
