@@ -49,12 +49,36 @@ func (a *Agent) follow(ctx context.Context) {
 		case <-a.wake:
 		case <-timer.C:
 		}
+		began := time.Now()
 		next, _ := a.step(a.ctx)
+		if !rest(ctx, time.Since(began)) {
+			return
+		}
 		wait := sweep
 		if !next.IsZero() {
 			wait = max(min(next.Sub(a.Now()), sweep), 0)
 		}
 		timer.Reset(wait)
+	}
+}
+
+// The loop rests after a step, for a few times as long as that took: where a
+// thousand units come up, each of which hints, it takes a part of a processor
+// and leaves the rest to them. A first hint is acted upon at once.
+const (
+	restFactor = 4
+	maxRest    = 50 * time.Millisecond
+)
+
+// rest waits after a step that took so long. It gives false when ctx ended.
+func rest(ctx context.Context, took time.Duration) bool {
+	timer := time.NewTimer(min(restFactor*took, maxRest))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
 	}
 }
 
