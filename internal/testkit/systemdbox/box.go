@@ -44,8 +44,10 @@ func Start(t testing.TB) *Box {
 // debootstrap.
 var ErrMissing = errMissing
 
-// Boot is [Start] for a program that is no test. It must call [Box.Stop].
-func Boot(ctx context.Context) (*Box, error) {
+// Boot is [Start] for a program that is no test. It must call [Box.Stop]. The
+// directories that are volumes are on the engine's own file system, as on a
+// machine, not in the layers of a container, where files cost many times as much.
+func Boot(ctx context.Context, volumes ...string) (*Box, error) {
 	name, err := once()
 	if err != nil {
 		return nil, err
@@ -55,7 +57,7 @@ func Boot(ctx context.Context) (*Box, error) {
 		return nil, err
 	}
 	b := &Box{cli: cli}
-	if err := b.boot(ctx, name); err != nil {
+	if err := b.boot(ctx, name, volumes); err != nil {
 		b.Stop()
 		return nil, fmt.Errorf("booting a systemd container: %w", err)
 	}
@@ -64,10 +66,14 @@ func Boot(ctx context.Context) (*Box, error) {
 
 // boot makes and starts the container. systemd wants its cgroups, a few tmpfs
 // and the right to mount; nothing of the machine is reachable beyond that.
-func (b *Box) boot(ctx context.Context, name string) error {
+func (b *Box) boot(ctx context.Context, name string, volumes []string) error {
+	onEngine := map[string]struct{}{}
+	for _, dir := range volumes {
+		onEngine[dir] = struct{}{}
+	}
 	made, err := b.cli.ContainerCreate(ctx,
 		&container.Config{
-			Image: name, Cmd: []string{"/lib/systemd/systemd"}, Env: []string{"container=docker"},
+			Image: name, Cmd: []string{"/lib/systemd/systemd"}, Env: []string{"container=docker"}, Volumes: onEngine,
 			StopSignal: "SIGRTMIN+3", Labels: map[string]string{"abide-test": "systemdbox"},
 		},
 		&container.HostConfig{
