@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"maps"
 	"reflect"
 
 	"github.com/abide-agent/abide/units"
@@ -9,32 +10,28 @@ import (
 // pin puts what is known of all units on the board, where the API reads it
 // without asking anybody. Only what changed is written: a quiet machine wakes
 // no reader.
-func (k *Units) pin(wanted map[string]*Resource, states map[string]units.Status, err error) {
+func (k *Units) pin(o outlook, states map[string]units.Status, err error) {
 	if k.Board == nil {
 		return
 	}
-	k.Board.SetDown(err)
+	if err != nil || k.Board.Down() != nil {
+		k.Board.SetDown(err)
+	}
 	if err != nil {
 		return
 	}
-	var declared []units.Declared
-	now := map[string]units.Live{}
+	k.declare(o)
+	now := make(map[string]units.Live, len(states))
 	for name, st := range states {
 		now[name] = units.Live{Status: st}
 	}
-	withheld := k.agent.withheld(UnitKind)
-	for name, r := range wanted {
-		declared = declare(declared, r)
+	for name, r := range o.wanted {
 		_, there := states[name]
-		now[name] = k.live(r, now[name], there)
+		now[name] = k.live(r, o.last[name], now[name], there)
 	}
-	for name, w := range withheld {
-		if w.how == isRefused {
-			declared = declare(declared, w.resource)
-		}
+	for name, w := range o.withheld {
 		now[name] = withhold(w, now[name])
 	}
-	k.Board.Declare(declared)
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	for name, l := range now {
@@ -50,29 +47,53 @@ func (k *Units) pin(wanted map[string]*Resource, states map[string]units.Status,
 	k.pinned = now
 }
 
-// declare adds what is to be read of a unit that the registry doesn't hold.
-func declare(list []units.Declared, r *Resource) []units.Declared {
-	spec, ok := r.Spec.(*unitSpec)
-	if !ok || r.Source == units.RegistrySource {
-		return list
+// declare says what is to be read of the units that the registry doesn't hold.
+func (k *Units) declare(o outlook) {
+	now := map[string]*Resource{}
+	note := func(r *Resource) {
+		if r.Source != units.RegistrySource {
+			now[r.Name] = r
+		}
 	}
-	return append(list, units.Declared{
-		Name: r.Name, Desired: spec.want, Source: r.Source, File: r.File, Options: units.Effective(spec.unit.Text, nil),
-	})
+	for _, r := range o.wanted {
+		note(r)
+	}
+	for _, w := range o.withheld {
+		note(w.resource)
+	}
+	k.mu.Lock()
+	same := maps.Equal(k.declared, now) // a source that is read anew gives new ones
+	k.declared = now
+	k.mu.Unlock()
+	if same {
+		return
+	}
+	var list []units.Declared
+	for _, r := range now {
+		if spec, ok := r.Spec.(*unitSpec); ok {
+			list = append(list, units.Declared{
+				Name: r.Name, Desired: spec.want, Source: r.Source, File: r.File, Options: units.Effective(spec.unit.Text, nil),
+			})
+		}
+	}
+	k.Board.Declare(list)
 }
 
 // live completes what an engine says of a wanted unit; there says whether it says
 // anything.
-func (k *Units) live(r *Resource, l units.Live, there bool) units.Live {
+func (k *Units) live(r *Resource, last *Last, l units.Live, there bool) units.Live {
 	l.Status.Name = r.Name
 	spec, ok := r.Spec.(*unitSpec)
 	if !ok {
 		return l
 	}
-	last := k.agent.lastOf(UnitKind, r.Name)
 	l.Busy, l.Ignored = last == nil || last.Digest != r.Digest, spec.ignored
 	if have, why := observed(spec, r.Name, l.Status); there && have != r.Digest && !l.Busy && !moving(l.Status) {
 		l.Drift = why
+		if k.givenUp(r.Name, why) {
+			l.Health, _ = l.Status.Health(spec.want)
+			l.Reason = k.Note(r.Name)
+		}
 	}
 	return l
 }

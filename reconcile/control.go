@@ -222,28 +222,14 @@ func (a *Agent) wanted(kind string) map[string]*Resource {
 	return out
 }
 
-// appliedDigest gives the digest of the last attempt at a resource that went
-// well, or "".
-func (a *Agent) appliedDigest(kind, name string) string {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if last := a.records[kind+"/"+name].Last; last != nil && last.Result == Succeeded {
-		return last.Digest
-	}
-	return ""
-}
-
-// lastOf gives the last attempt at a resource, or nil. It is not changed by
-// anybody: a new one takes its place.
-func (a *Agent) lastOf(kind, name string) *Last {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.records[kind+"/"+name].Last
-}
-
 // failed says whether the attempt failed at that digest.
 func (l *Last) failed(digest string) bool {
 	return l != nil && l.Digest == digest && l.Result == Failed
+}
+
+// succeeded says whether the attempt made that digest true, or found it so.
+func (l *Last) succeeded(digest string) bool {
+	return l != nil && l.Digest == digest && (l.Result == Succeeded || l.Result == Baselined)
 }
 
 func stateOf(c Change, rec Record) string {

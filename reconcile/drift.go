@@ -29,16 +29,18 @@ type repair struct {
 
 // Observe implements [Kind]: what the world shows of each wanted unit, in the
 // form of a wish. A unit in motion shows nothing yet. Drift that is to be left
-// alone is reported, once, and shown as if all were well.
+// alone is reported, once, and shown as if all were well. The agent is asked
+// first: a unit that is made true meanwhile must not look like drift.
 func (k *Units) Observe(ctx context.Context) (Observed, error) {
+	now := k.agent.outlook(UnitKind)
 	states, err := k.Engine.States(ctx, false)
-	wanted := k.agent.wanted(UnitKind)
-	k.pin(wanted, states, err)
+	k.pin(now, states, err)
 	if err != nil {
 		return nil, err
 	}
-	out := Observed{}
-	for name, r := range wanted {
+	k.follow(now.wanted, states)
+	out := make(Observed, len(now.wanted))
+	for name, r := range now.wanted {
 		spec, ok := r.Spec.(*unitSpec)
 		st, there := states[name]
 		if !ok || r.Broken() || !there || moving(st) {
@@ -46,17 +48,16 @@ func (k *Units) Observe(ctx context.Context) (Observed, error) {
 		}
 		have, why := observed(spec, name, st)
 		if have == r.Digest {
-			if k.agent.lastOf(UnitKind, name).failed(r.Digest) && !k.wellAgain(name, spec, st) {
+			if now.last[name].failed(r.Digest) && !k.wellAgain(name, spec, st) {
 				continue
 			}
 			k.wentWell(name)
 			out[name] = have
 			continue
 		}
-		if !k.toRepair(name, r, spec, why) {
-			continue
+		if now.last[name].succeeded(r.Digest) && k.toRepair(name, r, spec, why) {
+			out[name] = have
 		}
-		out[name] = have
 	}
 	return out, nil
 }
@@ -113,18 +114,53 @@ func troubleOf(why string) string {
 func (k *Units) toRepair(name string, r *Resource, spec *unitSpec, why string) bool {
 	kind := troubleOf(why)
 	k.mu.Lock()
-	known := k.drifted[name] == kind
-	k.drifted[name] = kind
-	tired := k.repairs[name][kind] != nil && k.repairs[name][kind].times >= maxRepairs
+	was, known := k.drifted[name]
+	known = known && troubleOf(was) == kind
+	k.drifted[name] = why
+	tired := k.tired(name, kind)
 	k.mu.Unlock()
-	applied := k.agent.appliedDigest(UnitKind, name) == r.Digest
-	if applied && !known && spec.drift != units.DriftOff {
+	if !known && spec.drift != units.DriftOff {
 		k.Publish(sse.Event{
 			Type: sse.TypeUnitDrift, Level: sse.Warning, Source: r.Source, Revision: r.Revision, Pipeline: name,
 			Message: fmt.Sprintf("Unit %s is not as it was made: %s", name, why), Fields: map[string]any{"unit": name, "policy": string(spec.drift)},
 		})
 	}
 	return spec.drift == units.DriftRepair && !tired
+}
+
+// tired says whether a unit was repaired so often in a row that it is left alone.
+// The caller holds the lock.
+func (k *Units) tired(name, trouble string) bool {
+	r := k.repairs[name][trouble]
+	return r != nil && r.times >= maxRepairs
+}
+
+// Note implements [Noter]: drift that is left alone, and why that is.
+func (k *Units) Note(name string) string {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	why := k.drifted[name]
+	switch {
+	case why == "":
+		return ""
+	case k.tired(name, troubleOf(why)):
+		return fmt.Sprintf("%s; it was repaired %d times in a row and is left alone until it changes or `abide retry %s`", why, maxRepairs, name)
+	}
+	return why + "; that is left alone, as its Drift= or its source's settings say"
+}
+
+// givenUp says whether a trouble of a unit is left alone because no repair lasts.
+func (k *Units) givenUp(name, why string) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.tired(name, troubleOf(why))
+}
+
+// differs says how a unit is not as it was made, "" when it is.
+func (k *Units) differs(name string) string {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.drifted[name]
 }
 
 // wellAfter is how long a unit that failed has to run before it counts as well
@@ -141,8 +177,7 @@ func (k *Units) wellAgain(name string, spec *unitSpec, st units.Status) bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	delete(k.drifted, name)
-	r := k.repairs[name][""]
-	return r == nil || r.times < maxRepairs
+	return !k.tired(name, "")
 }
 
 func (k *Units) wentWell(name string) {
@@ -171,7 +206,7 @@ func (k *Units) patience(w Work) time.Duration {
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	kind := k.drifted[w.Change.Name]
+	kind := troubleOf(k.drifted[w.Change.Name])
 	r := k.repairs[w.Change.Name][kind]
 	if r == nil {
 		r = &repair{}
@@ -196,19 +231,23 @@ func (k *Units) patience(w Work) time.Duration {
 	return 0
 }
 
+// repairs says whether a work puts right what was as wanted before.
+func repairs(w Work) bool {
+	last := w.Record.Last
+	return w.Change.Operation == OpRun && last != nil && last.Digest == w.Change.Digest && last.Result == Succeeded && w.Record.Retry == nil
+}
+
 // tellDone publishes what was done to a unit.
 func (k *Units) tellDone(w Work, res units.Result) {
-	last := w.Record.Last
 	if len(res.Did) == 0 {
-		if last.failed(w.Change.Digest) {
+		if w.Record.Last.failed(w.Change.Digest) {
 			k.tell(w, sse.TypeUnitStarted, sse.Success, fmt.Sprintf("Unit %s, which had failed, is as it is wanted now", w.Change.Name), nil)
 		}
 		return
 	}
 	typ := sse.TypeUnitChanged
-	repaired := w.Change.Operation == OpRun && last != nil && last.Digest == w.Change.Digest && w.Record.Retry == nil
 	switch {
-	case repaired:
+	case repairs(w):
 		typ = sse.TypeUnitRepaired
 	case w.Change.Operation == OpRemove:
 		typ = sse.TypeUnitRemoved

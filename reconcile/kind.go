@@ -94,6 +94,13 @@ type PathChange struct {
 	Owners    []string `json:"owners,omitempty"` // the service instances that want it so
 }
 
+// Noter is a Kind that may know more of a resource about which nothing is done.
+type Noter interface {
+	// Note gives what is to be said of it, as a sentence, or "". It is called with
+	// the agent's lock held.
+	Note(name string) string
+}
+
 // Watcher is a Kind that learns by itself when the world may have changed.
 type Watcher interface {
 	// Watch calls hint until ctx ends; a hint carries no truth.

@@ -144,6 +144,11 @@ func (a *Agent) decide(key string, gone map[string]bool, now time.Time) Work {
 		s.Blocked = a.blocked(r)
 	}
 	c.Operation, c.Reason = Decide(s)
+	if n, ok := a.kinds[c.Kind].(Noter); ok && c.Operation == OpNone && !s.Broken {
+		if note := n.Note(c.Name); note != "" {
+			c.Reason += "; " + note
+		}
+	}
 	return Work{Change: c, Guarded: s.Guarded, Resource: r, Record: rec, Cause: cause(s), By: requester(rec)}
 }
 

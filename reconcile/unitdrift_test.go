@@ -49,3 +49,51 @@ func TestWhatIsDrift(t *testing.T) {
 		})
 	}
 }
+
+// TestRepairThatFails: what was well once is tried again, ever more seldom, until
+// the agent gives up; retry begins anew.
+func TestRepairThatFails(t *testing.T) {
+	in(t, func(t *testing.T) {
+		w, e, start := unitWorld(t, newRepo("r", map[string]string{"a.service": unitText("a"), "b.service": inUnit("b", "Requires=a.service")}))
+		l := start()
+		e.take()
+		fall := func(s *units.Status) { s.Active, s.Result = "failed", "signal" }
+		sick := func(name string) {
+			e.mu.Lock()
+			defer e.mu.Unlock()
+			e.sick = name
+		}
+		sick("a.service")
+		e.set("a.service", fall)
+		time.Sleep(20 * time.Second)
+		if n := len(e.take()); n < 4 || n > 5 { // at 0, 1, 3, 7 and 15 seconds
+			t.Errorf("%d tries in 20 seconds", n)
+		}
+		sick("")
+		time.Sleep(time.Minute)
+		expectDid(t, e, "start a.service")
+		time.Sleep(time.Hour)
+		sick("a.service")
+		e.set("a.service", fall)
+		time.Sleep(time.Hour)
+		if n := len(e.take()); n != maxRepairs {
+			t.Errorf("%d tries in an hour, want %d", n, maxRepairs)
+		}
+		given := 0
+		for _, ev := range w.eventsOf("unit_failed") {
+			if strings.Contains(ev.Message, "it is left alone") {
+				given++
+			}
+		}
+		if given != 1 {
+			t.Errorf("giving up was told %d times", given)
+		}
+		sick("")
+		if err := l.Retry(t.Context(), "a.service", "me"); err != nil {
+			t.Error(err)
+		}
+		settle()
+		expectDid(t, e, "start a.service")
+		l.end()
+	})
+}

@@ -38,17 +38,21 @@ type Units struct {
 	UnitConfig
 	agent *Agent
 
-	mu      sync.Mutex
-	pinned  map[string]units.Live         // what stands on the board
-	repairs map[string]map[string]*repair // by unit and kind of trouble
-	drifted map[string]string             // the trouble that was reported of a unit
-	slow    map[string]bool               // units whose job did not end in time
+	mu       sync.Mutex
+	pinned   map[string]units.Live         // what stands on the board
+	repairs  map[string]map[string]*repair // by unit and kind of trouble
+	drifted  map[string]string             // the trouble that was reported of a unit
+	slow     map[string]bool               // units whose job did not end in time
+	working  map[string]bool               // units that Apply is at
+	seen     map[string]*sighting          // what was last seen of the others
+	declared map[string]*Resource          // what stands on the board as declared
 }
 
 var (
 	_ Kind     = (*Units)(nil)
 	_ Selector = (*Units)(nil)
 	_ Arranger = (*Units)(nil)
+	_ Noter    = (*Units)(nil)
 	_ Watcher  = (*Units)(nil)
 )
 
@@ -63,7 +67,7 @@ func NewUnits(c UnitConfig) *Units {
 	if c.Drift == "" {
 		c.Drift = units.DriftRepair
 	}
-	return &Units{UnitConfig: c, pinned: map[string]units.Live{}, repairs: map[string]map[string]*repair{}, drifted: map[string]string{}, slow: map[string]bool{}}
+	return &Units{UnitConfig: c, pinned: map[string]units.Live{}, repairs: map[string]map[string]*repair{}, drifted: map[string]string{}, slow: map[string]bool{}, working: map[string]bool{}, seen: map[string]*sighting{}}
 }
 
 // Attach gives the kind the agent that knows what is wanted.
@@ -113,6 +117,10 @@ func (k *Units) Describe(c *Change, want *Resource, applied []byte) {
 	case !bytes.Equal(applied, want.Text):
 		c.Diff = udiff.Unified("a/"+want.File, "b/"+want.File, string(applied), string(want.Text))
 		c.Details = append(c.Details, ignoredHere(want)...)
+	default:
+		if why := k.differs(c.Name); why != "" {
+			c.Details = append(c.Details, why)
+		}
 	}
 }
 
@@ -138,12 +146,18 @@ func (k *Units) Watch(ctx context.Context, hint func()) error {
 func (k *Units) Apply(ctx context.Context, batch []Work, report func(Work, Outcome)) {
 	works := map[string]Work{}
 	var targets []units.Target
+	ends := map[string]func(){}
+	defer func() {
+		for _, end := range ends {
+			end()
+		}
+	}()
 	for _, w := range batch {
 		if period := k.patience(w); period > 0 {
 			report(w, Outcome{Err: &Waiting{For: "the next try to repair it", Period: period}})
 			continue
 		}
-		works[w.Change.Name] = w
+		works[w.Change.Name], ends[w.Change.Name] = w, k.begin(w.Change.Name)
 		targets = append(targets, k.target(w))
 	}
 	if len(targets) == 0 {
@@ -157,7 +171,10 @@ func (k *Units) Apply(ctx context.Context, batch []Work, report func(Work, Outco
 	}
 	k.Engine.Converge(ctx, targets, k.Wait, func(t units.Target, res units.Result) {
 		w := works[t.Name]
-		report(w, k.outcome(ctx, w, t, res))
+		o := k.outcome(ctx, w, t, res)
+		ends[t.Name]()
+		delete(ends, t.Name)
+		report(w, o)
 	})
 }
 
@@ -191,6 +208,9 @@ func (k *Units) outcome(ctx context.Context, w Work, t units.Target, res units.R
 		return Outcome{Last: k.last(w, Succeeded, "")}
 	}
 	k.tellFailed(w, res)
+	if repairs(w) { // it was as wanted once, so it is tried again, until the agent gives up
+		return Outcome{Err: &Waiting{For: "the next try to repair it", Period: minRepairWait}}
+	}
 	if spec, ok := specOf(w); ok && spec.unit.Abide.Rollback && len(w.Applied) > 0 && !bytes.Equal(w.Applied, w.Resource.Text) {
 		return k.rollBack(ctx, w, t, res.Err)
 	}

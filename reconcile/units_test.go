@@ -24,6 +24,7 @@ type unitEngine struct {
 	down    bool
 	stuck   string // a unit that can't be removed
 	well    bool   // also what is to fail starts, and what hung has ended
+	sick    string // a unit that does not start, whatever its file says
 }
 
 var _ units.Engine = (*unitEngine)(nil)
@@ -33,8 +34,8 @@ func (e *unitEngine) Ping(context.Context) error          { return nil }
 func (e *unitEngine) Start(context.Context, string) error { return nil }
 func (e *unitEngine) Stop(context.Context, string) error  { return nil }
 func (e *unitEngine) Close() error                        { return nil }
-func (e *unitEngine) Journal(context.Context, string, int) ([]string, error) {
-	return nil, nil
+func (e *unitEngine) Journal(_ context.Context, name string, _ int) ([]string, error) {
+	return []string{name + " says why"}, nil
 }
 
 func (e *unitEngine) Converge(_ context.Context, batch []units.Target, wait time.Duration, report func(units.Target, units.Result)) {
@@ -76,7 +77,7 @@ func (e *unitEngine) one(t units.Target) units.Result {
 		st.Active, st.Sub, res.Did = "active", "running", nil
 	case strings.Contains(text, "hang"):
 		res = units.Result{Err: units.ErrBusy}
-	case strings.Contains(text, "fail") && !e.well:
+	case strings.Contains(text, "fail") && !e.well, e.sick == t.Name:
 		st.Active, st.Result = "failed", "exit-code"
 		res = units.Result{Err: errors.New("the start job failed"), Log: []string{"oops"}}
 	case t.Want == units.Launched:
@@ -249,6 +250,12 @@ func TestUnitDrift(t *testing.T) {
 		}
 		if n := len(e.take()); n >= 20 {
 			t.Errorf("repaired %d times without giving up", n)
+		}
+		res, _ := l.Resources(t.Context())
+		for i, want := range []string{"its state is failed (signal); it was repaired 10 times in a row and is left alone until", "its Drift=", "its Drift="} {
+			if !strings.Contains(res[i].Reason, want) {
+				t.Errorf("%s: %s", res[i].Name, res[i].Reason)
+			}
 		}
 		l.end()
 	})

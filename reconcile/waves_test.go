@@ -106,7 +106,7 @@ func TestUnitWavesGoOn(t *testing.T) {
 		w.expectOrder("") // it may fall again in a moment
 		time.Sleep(2 * time.Minute)
 		w.expectOrder("keep db.service, start app.service, start top.service")
-		if last := w.Agent.lastOf(UnitKind, "db.service"); last.Result != Succeeded {
+		if last := w.Agent.outlook(UnitKind).last["db.service"]; last.Result != Succeeded {
 			t.Errorf("%+v", last)
 		}
 		w.end()

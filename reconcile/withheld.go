@@ -18,26 +18,33 @@ type withheld struct {
 	why      string
 }
 
-// withheld lists, by name, the resources of a kind that nothing is done about at
-// present although they are not as wanted.
-func (a *Agent) withheld(kind string) map[string]withheld {
+// outlook is what the agent knows of one kind at one moment, by name.
+type outlook struct {
+	wanted   map[string]*Resource
+	last     map[string]*Last    // how the last attempt ended; not changed by anybody
+	withheld map[string]withheld // what nothing is done about although it is not as wanted
+}
+
+func (a *Agent) outlook(kind string) outlook {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	out := map[string]withheld{}
+	o := outlook{make(map[string]*Resource, len(a.want)), make(map[string]*Last, len(a.want)), map[string]withheld{}}
 	for _, r := range a.refused {
 		if r.resource.Kind == kind {
-			out[r.resource.Name] = withheld{r.resource, isRefused, r.why}
+			o.withheld[r.resource.Name] = withheld{r.resource, isRefused, r.why}
 		}
 	}
 	for key, r := range a.want {
 		if r.Kind != kind {
 			continue
 		}
-		if how, why := a.withholds(r, a.records[key]); how != 0 {
-			out[r.Name] = withheld{r, how, why}
+		rec := a.records[key]
+		o.wanted[r.Name], o.last[r.Name] = r, rec.Last
+		if how, why := a.withholds(r, rec); how != 0 {
+			o.withheld[r.Name] = withheld{r, how, why}
 		}
 	}
-	return out
+	return o
 }
 
 func (a *Agent) withholds(r *Resource, rec Record) (withholding, string) {
@@ -49,7 +56,7 @@ func (a *Agent) withholds(r *Resource, rec Record) (withholding, string) {
 		return isRolledBack, "its new content was tried and rolled back; what was in force before is in force again"
 	case last.failed(r.Digest):
 		return isFailed, last.Reason
-	case last != nil && last.Digest == r.Digest && a.observed[r.Kind][r.Name] == r.Digest:
+	case last.succeeded(r.Digest) && a.observed[r.Kind][r.Name] == r.Digest:
 		return 0, ""
 	}
 	if why := a.blocked(r); why != "" {
