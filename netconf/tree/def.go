@@ -1,5 +1,7 @@
 package tree
 
+import "cmp"
+
 // Kind is the kind of a schema node.
 type Kind int
 
@@ -39,6 +41,7 @@ type Def struct {
 	Canonical func(value string, prefixes map[string]string) string
 
 	inferred bool // made up from data, see shapes
+	place    int  // among its siblings
 	children []*Def
 	byName   map[Name]*Def
 }
@@ -71,11 +74,32 @@ func (d *Def) Add(c *Def) {
 	if old := d.byName[c.Name]; old != nil {
 		for i := range d.children {
 			if d.children[i] == old {
-				d.children[i] = c
+				d.children[i], c.place = c, i
 			}
 		}
 	} else {
+		c.place = len(d.children)
 		d.children = append(d.children, c)
 	}
 	d.byName[c.Name] = c
+}
+
+// owned says whether a node is something that an owner can own. A container
+// without presence is none: it is there whenever something in it is.
+func (d *Def) owned() bool { return d.Kind != Container || d.Presence }
+
+// hasValue says whether a node is compared by its value, rather than by what
+// stands in it.
+func (d *Def) hasValue() bool { return d.Kind == Leaf || d.Kind == LeafList || d.Kind == Any }
+
+// compareDefs puts siblings in the order of the schema, and those that it does
+// not define behind them, as they were first seen.
+func compareDefs(a, b *Def) int {
+	switch {
+	case a.inferred == b.inferred:
+		return cmp.Compare(a.place, b.place)
+	case a.inferred:
+		return 1
+	}
+	return -1
 }

@@ -37,7 +37,7 @@ func (p *parser) startTag() error {
 	for nameEnd < len(t) && class[t[nameEnd]]&space == 0 {
 		nameEnd++
 	}
-	f := frame{children: len(p.pending), undo: len(p.undo)}
+	f := opened{children: len(p.pending), undo: len(p.undo)}
 	if err := p.attributes(t[nameEnd:], p.pos+1+nameEnd); err != nil {
 		return err
 	}

@@ -48,8 +48,8 @@ func Parse(r io.Reader, l Limits) (*Node, error) {
 // ParseBytes is Parse for a document in memory, with the default limits.
 func ParseBytes(doc []byte) (*Node, error) { return Parse(bytes.NewReader(doc), Limits{}) }
 
-// frame is an element that is open.
-type frame struct {
+// opened is an element that is open.
+type opened struct {
 	node     *Node
 	tag      string // its name with the prefix
 	children int    // where its children begin in parser.pending
@@ -69,7 +69,7 @@ type parser struct {
 	limits  Limits
 	nodes   int // elements and attributes so far
 	root    *Node
-	open    []frame
+	open    []opened
 	pending []*Node // the children so far of all that is open
 	value   []byte  // the text so far of the innermost element
 	solid   bool    // the text has a part that was written on purpose

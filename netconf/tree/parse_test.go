@@ -11,8 +11,8 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
-// place leaves out where nodes were read.
-var place = cmpopts.IgnoreFields(Node{}, "Line", "Column")
+// noPlace leaves out where nodes were read.
+var noPlace = cmpopts.IgnoreFields(Node{}, "Line", "Column")
 
 func parse(t testing.TB, doc string) *Node {
 	t.Helper()
@@ -78,12 +78,12 @@ func TestParse(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if diff := cmp.Diff(test.want, got, place); diff != "" {
+				if diff := cmp.Diff(test.want, got, noPlace); diff != "" {
 					t.Error(diff)
 				}
 			}
 			again := parse(t, string(test.want.AppendXML(nil)))
-			if diff := cmp.Diff(test.want, again, place); diff != "" || !Equal(test.want, again) {
+			if diff := cmp.Diff(test.want, again, noPlace); diff != "" || !Equal(test.want, again) {
 				t.Errorf("written as %s: %s", test.want.AppendXML(nil), diff)
 			}
 			if pretty := parse(t, test.want.Pretty()); !Equal(test.want, pretty) {
