@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io/fs"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/abide-agent/abide/internal/problem"
@@ -47,6 +48,10 @@ type stater interface {
 func (k *Units) Load(snap *sources.Snapshot, file File, _ any, policy Policy) Resource {
 	name := path.Base(file.Path)
 	dropIns, faults := readDropIns(snap.Tree, file.Path+".d")
+	if template := units.TemplateOf(name); template != "" {
+		theirs, more := readDropIns(snap.Tree, path.Join(path.Dir(file.Path), template+".d"))
+		dropIns, faults = withTemplate(dropIns, theirs), append(faults, more...)
+	}
 	u, more := units.Load(name, units.Part{Path: file.Path, Text: file.Data}, dropIns)
 	r := Resource{Kind: UnitKind, Name: name, Problems: append(faults, more...)}
 	if v, violated := policy.UnitName(name); violated {
@@ -122,6 +127,18 @@ func readDropIns(tree fs.FS, dir string) (parts []units.Part, faults problem.Lis
 		parts = append(parts, units.Part{Path: file, Text: text})
 	}
 	return parts, faults
+}
+
+// withTemplate adds the drop-ins of a template to those of its instance, so that
+// a change of theirs is one of the instance: as in systemd.unit(5), one of the
+// same name takes the template's place.
+func withTemplate(own, theirs []units.Part) []units.Part {
+	for _, t := range theirs {
+		if !slices.ContainsFunc(own, func(p units.Part) bool { return path.Base(p.Path) == path.Base(t.Path) }) {
+			own = append(own, t)
+		}
+	}
+	return own
 }
 
 // bundle joins a unit file and its drop-ins for people to read and for a

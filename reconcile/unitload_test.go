@@ -126,3 +126,22 @@ func TestUnitsNeedNoContainers(t *testing.T) {
 		l.end()
 	})
 }
+
+// TestDropInsOfATemplate: they are its instances' too, and their own go before.
+func TestDropInsOfATemplate(t *testing.T) {
+	in(t, func(t *testing.T) {
+		files := map[string]string{
+			"units/t@.service": unitText("t"), "units/t@1.service": unitText("t"), "units/t@2.service": unitText("t"),
+			"units/t@.service.d/a.conf": "[Service]\nNice=1\n", "units/t@2.service.d/a.conf": "[Service]\nNice=2\n",
+		}
+		r := newRepo("r", files)
+		_, e, start := unitWorld(t, r)
+		l := start()
+		expectDid(t, e, "place t@.service", "start t@1.service", "start t@2.service")
+		files["units/t@.service.d/a.conf"] = "[Service]\nNice=3\n"
+		r.set(files)
+		settle()
+		expectDid(t, e, "place t@.service", "restart t@1.service")
+		l.end()
+	})
+}
