@@ -40,6 +40,7 @@ type Session struct {
 	pending map[uint64]chan<- answer // each has room for its answer
 	over    bool
 	err     error // why it is over
+	leaving bool  // we have taken leave, so that however it ends, we ended it
 
 	notifications chan *tree.Node
 	dropped       atomic.Uint64
@@ -173,6 +174,9 @@ func (s *Session) forget(id uint64) {
 // Close takes leave of the device, for which it waits as long as the context
 // lets it, and ends the session. What is still unanswered then is lost.
 func (s *Session) Close(ctx context.Context) error {
+	s.mu.Lock()
+	s.leaving = true
+	s.mu.Unlock()
 	_, err := s.Call(ctx, base("close-session"))
 	s.end(ErrClosed)
 	<-s.done
@@ -185,6 +189,9 @@ func (s *Session) Close(ctx context.Context) error {
 // end makes the session over, once, and lets nobody wait.
 func (s *Session) end(err error) {
 	s.mu.Lock()
+	if s.leaving {
+		err = ErrClosed
+	}
 	if !s.over {
 		s.over, s.err = true, err
 		for id, c := range s.pending {
