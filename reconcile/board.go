@@ -72,7 +72,7 @@ func (k *Units) declare(o outlook) {
 	for _, r := range now {
 		if spec, ok := r.Spec.(*unitSpec); ok {
 			list = append(list, units.Declared{
-				Name: r.Name, Desired: spec.want, Source: r.Source, File: r.File, Options: units.Effective(spec.unit.Text, nil),
+				Name: r.Name, Desired: spec.want, Source: r.Source, File: r.File, Options: spec.shown,
 			})
 		}
 	}

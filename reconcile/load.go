@@ -78,7 +78,7 @@ func (l *loader) load(snap *sources.Snapshot) (Desired, error) {
 	}
 	var claimed []*cached
 	for _, name := range slices.Sorted(maps.Keys(names)) {
-		c := l.read(snap, name, &d)
+		c := l.read(snap, name, names[name], &d)
 		if c == nil {
 			continue
 		}
@@ -104,7 +104,7 @@ func (l *loader) load(snap *sources.Snapshot) (Desired, error) {
 
 // gather hands the files of a snapshot to the kinds that look at all of theirs
 // at once.
-func (l *loader) gather(snap *sources.Snapshot, names map[string]struct{}, claimed []*cached) {
+func (l *loader) gather(snap *sources.Snapshot, names map[string]fs.FileMode, claimed []*cached) {
 	for _, k := range l.kinds {
 		g, ok := k.(Gatherer)
 		if !ok {
@@ -146,7 +146,7 @@ func (l *loader) take(d *Desired, seen map[string]string, r *Resource) {
 }
 
 // read gives what is known of one file, from the cache where its hash allows.
-func (l *loader) read(snap *sources.Snapshot, name string, d *Desired) *cached {
+func (l *loader) read(snap *sources.Snapshot, name string, typ fs.FileMode, d *Desired) *cached {
 	wanted := snap.Only != ""
 	for _, k := range l.kinds {
 		wanted = wanted || k.Wants(name)
@@ -154,7 +154,10 @@ func (l *loader) read(snap *sources.Snapshot, name string, d *Desired) *cached {
 	if !wanted {
 		return nil
 	}
-	hash := contentHash(snap.Tree, name)
+	hash := ""
+	if typ == 0 {
+		hash = contentHash(snap.Tree, name)
+	}
 	if c, ok := l.cache[name]; ok && hash != "" && c.hash == hash {
 		return &c
 	}
@@ -184,14 +187,11 @@ func (l *loader) read(snap *sources.Snapshot, name string, d *Desired) *cached {
 	return c
 }
 
-// contentHash identifies what a file holds, or gives "" where nothing cheap
-// does: a link's hash is that of its target's name, not of the target.
+// contentHash identifies what a regular file holds, or gives "" where nothing
+// cheap does. A link's hash would be that of its target's name, not of the target.
 func contentHash(tree fs.FS, name string) string {
 	h, ok := tree.(sources.Hasher)
 	if !ok {
-		return ""
-	}
-	if info, err := fs.Lstat(tree, name); err != nil || info.Mode().Type() != 0 {
 		return ""
 	}
 	hash, err := h.Hash(name)

@@ -14,12 +14,15 @@ import (
 	"github.com/abide-agent/abide/sources"
 )
 
-// names gives the files to look at.
-func (l *loader) names(snap *sources.Snapshot, d *Desired) (map[string]struct{}, error) {
-	out, tree := map[string]struct{}{}, snap.Tree
+// names gives the files to look at, with their types.
+func (l *loader) names(snap *sources.Snapshot, d *Desired) (map[string]fs.FileMode, error) {
+	out, tree := map[string]fs.FileMode{}, snap.Tree
 	if snap.Only != "" {
 		d.Files = 1
-		out[snap.Only] = struct{}{}
+		out[snap.Only] = fs.ModeIrregular
+		if info, err := fs.Lstat(tree, snap.Only); err == nil {
+			out[snap.Only] = info.Mode().Type()
+		}
 		return out, nil
 	}
 	ignore, err := l.ignores(tree)
@@ -36,7 +39,7 @@ func (l *loader) names(snap *sources.Snapshot, d *Desired) (map[string]struct{},
 	d.Files = len(root)
 	for _, e := range root {
 		if !e.IsDir() && !ignore(e.Name(), false) {
-			out[e.Name()] = struct{}{}
+			out[e.Name()] = e.Type()
 		}
 	}
 	for _, dir := range folders {
@@ -45,7 +48,7 @@ func (l *loader) names(snap *sources.Snapshot, d *Desired) (map[string]struct{},
 	return out, nil
 }
 
-func (l *loader) walk(tree fs.FS, dir string, ignore func(string, bool) bool, out map[string]struct{}, d *Desired) {
+func (l *loader) walk(tree fs.FS, dir string, ignore func(string, bool) bool, out map[string]fs.FileMode, d *Desired) {
 	err := fs.WalkDir(tree, dir, func(name string, e fs.DirEntry, err error) error {
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
@@ -65,7 +68,7 @@ func (l *loader) walk(tree fs.FS, dir string, ignore func(string, bool) bool, ou
 			d.beyond(dir, fmt.Sprintf("there are more than %d files; the rest is not read", maxFiles), "use "+ignoreFile+" or the source's path")
 			return fs.SkipAll
 		case !e.IsDir():
-			out[name] = struct{}{}
+			out[name] = e.Type()
 		}
 		return nil
 	})

@@ -33,8 +33,10 @@ func (a *Agent) watch(ctx context.Context, s *sourceState) {
 			wg.Wait()
 			return
 		case <-s.kick:
+			began := time.Now()
 			a.look(ctx, s)
 			a.hint()
+			rest(ctx, time.Since(began))
 		}
 	}
 }

@@ -19,8 +19,9 @@ type unitSpec struct {
 	unit        *units.Unit
 	want        units.State
 	drift       units.Drift
-	ignored     []string // directives without effect in this engine
-	unsupported bool     // the engine doesn't have what the file asks for
+	shown       []units.Option // as fleet's API shows the file
+	ignored     []string       // directives without effect in this engine
+	unsupported bool           // the engine doesn't have what the file asks for
 }
 
 // Wants implements [Kind]: unit files directly in the source or below units/.
@@ -35,8 +36,19 @@ func (k *Units) Wants(name string) bool {
 // Claims implements [Kind].
 func (k *Units) Claims(File) (bool, string) { return true, "" }
 
-// Parse implements [Kind]: a unit is more than its file, so Load reads it.
-func (k *Units) Parse(File) any { return struct{}{} }
+// readUnit is what is kept of a file: the unit that it is without any drop-in,
+// which most are. It is never changed.
+type readUnit struct {
+	unit   *units.Unit
+	shown  []units.Option
+	faults problem.List
+}
+
+// Parse implements [Kind].
+func (k *Units) Parse(file File) any {
+	u, faults := units.Load(path.Base(file.Path), units.Part{Path: file.Path, Text: file.Data}, nil)
+	return &readUnit{u, units.Effective(u.Text, nil), faults}
+}
 
 // stater is a tree that says itself what is wanted of its units, as the
 // registry of units created over the API does.
@@ -45,20 +57,24 @@ type stater interface {
 }
 
 // Load implements [Kind].
-func (k *Units) Load(snap *sources.Snapshot, file File, _ any, policy Policy) Resource {
+func (k *Units) Load(snap *sources.Snapshot, file File, parsed any, policy Policy) Resource {
 	name := path.Base(file.Path)
+	read := parsed.(*readUnit)
 	dropIns, faults := readDropIns(snap.Tree, file.Path+".d")
 	if template := units.TemplateOf(name); template != "" {
 		theirs, more := readDropIns(snap.Tree, path.Join(path.Dir(file.Path), template+".d"))
 		dropIns, faults = withTemplate(dropIns, theirs), append(faults, more...)
 	}
-	u, more := units.Load(name, units.Part{Path: file.Path, Text: file.Data}, dropIns)
+	u, more := read.unit, read.faults
+	if len(dropIns) > 0 {
+		u, more = units.Load(name, units.Part{Path: file.Path, Text: file.Data}, dropIns)
+	}
 	r := Resource{Kind: UnitKind, Name: name, Problems: append(faults, more...)}
 	if v, violated := policy.UnitName(name); violated {
 		v.File = file.Path
 		r.Problems = append(r.Problems, v)
 	}
-	spec := &unitSpec{unit: u, want: u.Abide.Desired, drift: u.Abide.Drift}
+	spec := &unitSpec{unit: u, shown: read.shown, want: u.Abide.Desired, drift: u.Abide.Drift}
 	if s, ok := snap.Tree.(stater); ok {
 		if want, known := s.Desired(name); known {
 			spec.want = want

@@ -1,6 +1,10 @@
 package reconcile
 
-import "github.com/abide-agent/abide/units"
+import (
+	"slices"
+
+	"github.com/abide-agent/abide/units"
+)
 
 // Arrange implements [Arranger]: [X-Fleet] says where a unit may be, and beside
 // which others. What is only known by its record counts as being here, as long
@@ -31,9 +35,12 @@ func (k *Units) Arrange(all []Standing) Arrangement {
 	for name, why := range units.Place(candidates, machine) {
 		out.Refused[name] = why
 	}
+	leaving := slices.DeleteFunc(slices.Clone(all), func(s Standing) bool {
+		return !s.Placed || s.Resource != nil && out.Refused[s.Name] == ""
+	})
 	for _, s := range all {
-		if spec := placing(s.Resource); spec != nil && out.Refused[s.Name] == "" && !units.IsTemplate(s.Name) {
-			out.Yields[s.Name] = yields(s, spec, all, out.Refused)
+		if spec := placing(s.Resource); len(leaving) > 0 && spec != nil && out.Refused[s.Name] == "" && !units.IsTemplate(s.Name) {
+			out.Yields[s.Name] = yields(s, spec, leaving)
 		}
 	}
 	return out
@@ -51,11 +58,11 @@ func placing(r *Resource) *unitSpec {
 	return spec
 }
 
-// yields names those that are here still and may not be beside a unit, or whose
-// place it takes: it is not begun before they are gone.
-func yields(s Standing, spec *unitSpec, all []Standing, refused map[string]string) (names []string) {
-	for _, other := range all {
-		if !other.Placed || other.Name == s.Name || other.Resource != nil && refused[other.Name] == "" {
+// yields names those that are here still, though not for long, and may not be
+// beside a unit, or whose place it takes: it is not begun before they are gone.
+func yields(s Standing, spec *unitSpec, leaving []Standing) (names []string) {
+	for _, other := range leaving {
+		if other.Name == s.Name {
 			continue
 		}
 		theirs := placing(other.Resource)
