@@ -55,6 +55,7 @@ type Agent struct {
 	records   map[string]Record
 	claims    map[string]string
 	holds     map[string]Hold      // by source, "" for the agent
+	pins      map[string]Hold      // by source
 	gates     [gates]chan struct{} // capacity 1: see commit
 	marks     map[string]mark      // by source
 	busy      map[string]*activity
@@ -124,7 +125,7 @@ func New(ctx context.Context, c Config) (*Agent, error) {
 	a := &Agent{
 		Config: c, kinds: map[string]Kind{}, started: c.Now(), wake: make(chan struct{}, 1),
 		sources: map[string]*sourceState{}, want: map[string]*Resource{}, records: map[string]Record{}, claims: map[string]string{},
-		holds: map[string]Hold{}, marks: map[string]mark{}, busy: map[string]*activity{}, backoff: map[string]*trouble{}, explicit: map[string]bool{},
+		holds: map[string]Hold{}, pins: map[string]Hold{}, marks: map[string]mark{}, busy: map[string]*activity{}, backoff: map[string]*trouble{}, explicit: map[string]bool{},
 		since: map[string]firstSeen{}, told: map[string]bool{}, observed: map[string]Observed{}, broken: map[string]error{},
 	}
 	a.ctx, a.stop = context.WithCancelCause(context.WithoutCancel(ctx))
@@ -158,17 +159,19 @@ const (
 	keyRecord  = "record/"
 	keyApplied = "applied/"
 	keyHold    = "hold/"
+	keyPin     = "pin/"
 	keyClaim   = "claim/"
 	keySource  = "source/"
 )
 
 // NotRebuildable are the prefixes that the store copies to its backup.
-func NotRebuildable() []string { return []string{keyHold, keyClaim} }
+func NotRebuildable() []string { return []string{keyHold, keyPin, keyClaim} }
 
 func (a *Agent) restore(ctx context.Context) error {
 	return errors.Join(
 		each(ctx, a.Store, keyRecord, func(_ string, r Record) { a.records[r.Kind+"/"+r.Name] = r }),
 		each(ctx, a.Store, keyHold, func(_ string, h Hold) { a.holds[h.Source] = h }),
+		each(ctx, a.Store, keyPin, func(_ string, h Hold) { a.pins[h.Source] = h }),
 		each(ctx, a.Store, keySource, func(name string, m mark) { a.marks[name] = m }),
 		each(ctx, a.Store, keyClaim, func(key, source string) { a.claims[key] = source }),
 	)

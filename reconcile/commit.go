@@ -113,6 +113,8 @@ func (a *Agent) present(ops []store.Op) []store.Op {
 			op = presentOp(op.Key, a.claims, name)
 		case keyHold:
 			op = presentOp(op.Key, a.holds, name)
+		case keyPin:
+			op = presentOp(op.Key, a.pins, name)
 		}
 		out[i] = op
 	}
@@ -128,7 +130,7 @@ func presentOp[T any](key string, memory map[string]T, name string) store.Op {
 
 // cutKey splits the key of an entry that memory holds, too.
 func cutKey(key string) (prefix, name string, ours bool) {
-	for _, prefix := range []string{keyRecord, keyClaim, keyHold} {
+	for _, prefix := range []string{keyRecord, keyClaim, keyHold, keyPin} {
 		if name, ok := strings.CutPrefix(key, prefix); ok {
 			return prefix, name, true
 		}

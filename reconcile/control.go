@@ -107,16 +107,22 @@ func (a *Agent) Resume(ctx context.Context, source, by string) error {
 		a.mu.Unlock()
 		return a.noSource(source)
 	}
-	before := maps.Clone(a.holds)
+	before, pins := maps.Clone(a.holds), maps.Clone(a.pins)
 	_, held := before[source]
+	_, pinned := pins[source]
 	delete(a.holds, source)
+	delete(a.pins, source)
 	a.mu.Unlock()
-	if !held {
+	if !held && !pinned {
 		return nil
 	}
-	if err := a.request(ctx, store.Delete(keyHold+source)); err != nil {
+	if err := a.request(ctx, store.Delete(keyHold+source), store.Delete(keyPin+source)); err != nil {
 		a.restoreHold(source, before)
+		a.restorePin(source, pins)
 		return err
+	}
+	if pinned {
+		a.kick(source)
 	}
 	a.Publish(sse.Event{Type: sse.TypeHold, Source: source, Message: fmt.Sprintf("%s resumed by %s", subject(source), by)})
 	a.hint()
@@ -158,6 +164,9 @@ func (a *Agent) holdList() []Hold {
 	for _, name := range slices.Sorted(maps.Keys(a.holds)) {
 		out = append(out, a.holds[name])
 	}
+	for _, name := range slices.Sorted(maps.Keys(a.pins)) {
+		out = append(out, a.pins[name])
+	}
 	return out
 }
 
@@ -184,6 +193,9 @@ func (a *Agent) shown(name string) bool {
 func (a *Agent) sourceStatus(name string) SourceStatus {
 	st := a.sources[name].status
 	st.Hold = a.holdOf(name)
+	if pin, ok := a.pins[name]; ok {
+		st.Pin = &pin
+	}
 	return st
 }
 

@@ -59,12 +59,14 @@ type Request struct {
 }
 
 // Hold keeps a source, or the whole agent when Source is empty, from running
-// and pruning anything until somebody resumes it.
+// and pruning anything until somebody resumes it. With a Revision it is a pin:
+// the source goes on as if that were its newest.
 type Hold struct {
-	Source string    `json:"source,omitempty"`
-	By     string    `json:"by"`
-	Reason string    `json:"reason"`
-	Since  time.Time `json:"since"`
+	Source   string    `json:"source,omitempty"`
+	By       string    `json:"by"`
+	Reason   string    `json:"reason"`
+	Since    time.Time `json:"since"`
+	Revision string    `json:"revision,omitempty"`
 }
 
 // Operation is what a change does to its resource.
@@ -77,6 +79,9 @@ const (
 	OpAdopt  Operation = "adopt"  // record as done (--baseline)
 	OpNone   Operation = "none"   // nothing to do; the reason says why
 	OpWait   Operation = "wait"   // to do, but something stands before it
+
+	OpAdd    Operation = "add"    // of a comparison: the second revision has it alone
+	OpChange Operation = "change" // of a comparison: it differs
 )
 
 // Change is one line of a plan. Plan output is sorted by kind and name.
@@ -158,6 +163,7 @@ type SourceStatus struct {
 	Changed   time.Time `json:"changed,omitzero"`
 	Error     string    `json:"error,omitempty"` // why it can't be read; the last good state is in force
 	Hold      *Hold     `json:"hold,omitempty"`
+	Pin       *Hold     `json:"pin,omitempty"` // it is kept at this revision, whatever is newer
 	Resources int       `json:"resources"`
 }
 

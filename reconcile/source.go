@@ -49,7 +49,7 @@ func (a *Agent) look(ctx context.Context, s *sourceState) {
 	case <-ctx.Done():
 		return
 	}
-	snap, err := s.config.Source.Snapshot(ctx)
+	snap, err := a.newest(ctx, s)
 	if err != nil {
 		if ctx.Err() == nil {
 			a.lastGood(ctx, s)
@@ -109,7 +109,8 @@ func (a *Agent) install(s *sourceState, snap *sources.Snapshot, d Desired) {
 // last, and at which address.
 type mark struct {
 	Revision string `json:"revision"`
-	Location string `json:"location"` // without any secret
+	Location string `json:"location"`           // without any secret
+	Previous string `json:"previous,omitempty"` // the revision that was in force before
 }
 
 // sighted says whether an earlier look, perhaps of an earlier life, read the
@@ -121,9 +122,13 @@ func (a *Agent) sighted(source string) bool {
 
 // marked records that a source was read. The caller holds mu.
 func (a *Agent) marked(s *sourceState) []store.Op {
-	m := mark{Revision: s.status.Revision, Location: s.status.Location}
-	if a.marks[s.status.Name] == m {
+	was := a.marks[s.status.Name]
+	m := mark{Revision: s.status.Revision, Location: s.status.Location, Previous: was.Previous}
+	if was == m {
 		return nil
+	}
+	if was.Location == m.Location {
+		m.Previous = was.Revision
 	}
 	a.marks[s.status.Name] = m
 	return []store.Op{store.Put(keySource+s.status.Name, encode(m))}

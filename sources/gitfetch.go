@@ -40,11 +40,11 @@ func (m *mirror) update(ctx context.Context, open func(repoPaths) (*objectStore,
 	if err != nil {
 		return plumbing.ZeroHash, m.explain(ctx, err)
 	}
-	wants, err := m.wants(adv)
+	wants, err := m.wants(adv, m.opt.Ref)
 	if err != nil {
 		return plumbing.ZeroHash, err
 	}
-	if _, err = m.resolve(store, wants); err == nil {
+	if _, err = resolveRef(store, m.opt.Ref, wants); err == nil {
 		return m.settle(wants, open)
 	}
 	haves := store.haves()
@@ -65,6 +65,54 @@ func (m *mirror) update(ctx context.Context, open func(repoPaths) (*objectStore,
 		// The clone is damaged, or the server misjudged what is here: clone anew.
 	}
 	return m.reclone(ctx, session, adv, wants, open)
+}
+
+// bring gives the commit of another ref than the one that is followed, fetched
+// into the clone where it is not there yet.
+func (m *mirror) bring(ctx context.Context, ref Ref, open func(repoPaths) (*objectStore, error)) (plumbing.Hash, error) {
+	ctx, cancel := context.WithTimeout(ctx, maxFetch)
+	defer cancel()
+	defer context.AfterFunc(m.life, cancel)()
+	if err := m.prepare(); err != nil {
+		return plumbing.ZeroHash, err
+	}
+	store, err := open(m.paths())
+	if err != nil {
+		return plumbing.ZeroHash, err
+	}
+	if ref.Commit != "" {
+		if h, err := store.find(ref); err == nil && store.complete(h) == nil {
+			return h, nil
+		}
+	}
+	m.allow(0)
+	session, adv, err := m.advertised(ctx)
+	if err != nil {
+		return plumbing.ZeroHash, m.explain(ctx, err)
+	}
+	wants, err := m.wants(adv, ref)
+	if err != nil {
+		return plumbing.ZeroHash, err
+	}
+	if h, err := resolveRef(store, ref, wants); err == nil {
+		return h, nil
+	}
+	haves := store.haves()
+	if ref.Commit != "" {
+		var here []plumbing.Hash
+		if wants, here = store.split(wants); len(wants) == 0 {
+			return plumbing.ZeroHash, noCommit(ref.Commit)
+		}
+		haves = append(haves, here...)
+	}
+	_, bytes := m.packs()
+	if err := m.fetch(ctx, m.dir, bytes, session, adv, wants, haves); err != nil {
+		return plumbing.ZeroHash, err
+	}
+	if store, err = open(m.paths()); err != nil {
+		return plumbing.ZeroHash, err
+	}
+	return resolveRef(store, ref, wants)
 }
 
 // reclone fetches everything into a new directory and exchanges it for the old.
@@ -92,7 +140,7 @@ func (m *mirror) settle(wants []plumbing.Hash, open func(repoPaths) (*objectStor
 	if err != nil {
 		return plumbing.ZeroHash, err
 	}
-	tip, err := m.resolve(store, wants)
+	tip, err := resolveRef(store, m.opt.Ref, wants)
 	if err != nil {
 		return plumbing.ZeroHash, err
 	}
@@ -121,11 +169,11 @@ func (m *mirror) advertised(ctx context.Context) (transport.UploadPackSession, *
 }
 
 // wants chooses the objects to ask for.
-func (m *mirror) wants(adv *packp.AdvRefs) ([]plumbing.Hash, error) {
-	if m.opt.Ref.Commit != "" {
-		return m.wantsForCommit(adv), nil
+func (m *mirror) wants(adv *packp.AdvRefs, ref Ref) ([]plumbing.Hash, error) {
+	if ref.Commit != "" {
+		return wantsForCommit(adv, ref.Commit), nil
 	}
-	name, target := m.opt.Ref.name(), plumbing.HEAD
+	name, target := ref.name(), plumbing.HEAD
 	if h, ok := adv.References[string(name)]; ok {
 		return []plumbing.Hash{h}, nil
 	}
@@ -146,8 +194,7 @@ func (m *mirror) wants(adv *packp.AdvRefs) ([]plumbing.Hash, error) {
 
 // wantsForCommit asks for a commit itself where the server allows it, else for
 // all branches and tags, one of which should lead to it.
-func (m *mirror) wantsForCommit(adv *packp.AdvRefs) []plumbing.Hash {
-	digits := m.opt.Ref.Commit
+func wantsForCommit(adv *packp.AdvRefs, digits string) []plumbing.Hash {
 	if len(digits) == hashDigits && (adv.Capabilities.Supports(capability.AllowReachableSHA1InWant) || adv.Capabilities.Supports("allow-any-sha1-in-want")) {
 		return []plumbing.Hash{plumbing.NewHash(digits)}
 	}
@@ -162,13 +209,13 @@ func (m *mirror) wantsForCommit(adv *packp.AdvRefs) []plumbing.Hash {
 	return wants
 }
 
-// resolve finds the wanted commit in the clone, if all that a snapshot begins
+// resolveRef finds the commit of a ref in the clone, if all that a snapshot begins
 // with is there.
-func (m *mirror) resolve(store *objectStore, wants []plumbing.Hash) (tip plumbing.Hash, err error) {
-	if m.opt.Ref.Commit != "" {
-		tip, err = store.find(m.opt.Ref)
+func resolveRef(store *objectStore, ref Ref, wants []plumbing.Hash) (tip plumbing.Hash, err error) {
+	if ref.Commit != "" {
+		tip, err = store.find(ref)
 	} else {
-		tip, err = store.peel(wants[0], m.opt.Ref)
+		tip, err = store.peel(wants[0], ref)
 	}
 	if err != nil {
 		return plumbing.ZeroHash, err

@@ -19,6 +19,8 @@ type app interface {
 	// Plan says what Apply would do. When another process holds the state
 	// directory, it asks that one.
 	Plan(ctx context.Context, o planOptions) (reconcile.Plan, error)
+	// Compare says what two revisions of a source differ in, as Plan does.
+	Compare(ctx context.Context, o compareOptions) (reconcile.Comparison, error)
 	// Edit changes the durable state without a daemon, or through the one that
 	// holds the state directory.
 	Edit(ctx context.Context, o editOptions) error
@@ -46,15 +48,25 @@ type planOptions struct {
 	Settings settings.Settings
 	Stdin    io.Reader
 	Warn     func(text string)
+	Source   string // which Revision is of; "" for the only one with a history
+	Revision string // plan as if the source stood there; "" for what it follows
+}
+
+// compareOptions is what `diff` was asked to do. Empty revisions are what the
+// source follows.
+type compareOptions struct {
+	planOptions
+	From, To string
 }
 
 // edit is a change of the durable state.
 type edit string
 
 const (
-	editRetry   edit = "retry"
-	editSuspend edit = "suspend"
-	editResume  edit = "resume"
+	editRetry    edit = "retry"
+	editSuspend  edit = "suspend"
+	editResume   edit = "resume"
+	editRollback edit = "rollback"
 )
 
 // editOptions is one change: Name is a resource (retry) or a source, "" being
@@ -64,4 +76,5 @@ type editOptions struct {
 	Edit     edit
 	Name     string
 	Reason   string
+	Revision string // to roll back to
 }

@@ -32,6 +32,10 @@ func (f *fakeApp) Plan(ctx context.Context, o planOptions) (reconcile.Plan, erro
 	return f.plan(ctx, o)
 }
 
+func (f *fakeApp) Compare(_ context.Context, o compareOptions) (reconcile.Comparison, error) {
+	return reconcile.Comparison{From: o.From, To: o.To}, nil
+}
+
 func (f *fakeApp) Edit(_ context.Context, o editOptions) error {
 	f.edited = append(f.edited, o)
 	return nil

@@ -66,6 +66,25 @@ func resumeCmd(p *process) *cobra.Command {
 	return cmd
 }
 
+func rollbackCmd(p *process) *cobra.Command {
+	name := programName(p.args)
+	cmd := &cobra.Command{
+		Use:   "rollback SOURCE [REV]",
+		Short: "Pin a source to an earlier revision",
+		Long: `Rollback makes a revision of a Git source the wanted one: a branch, a tag, a commit,
+main~2; without one, the revision that was in force before the present. What comes
+after it is not looked at until somebody resumes the source, also over restarts.` + whereText,
+		Example: example(name, `
+%s rollback app --reason "login is broken"
+%s rollback app v1.4.2
+%s resume app`),
+		Args: cobra.RangeArgs(1, 2),
+	}
+	reason := cmd.Flags().String("reason", "", "why, for those who meet the pin: `TEXT`")
+	p.editing(cmd, editRollback, reason, "%s is rolled back.")
+	return cmd
+}
+
 // editing makes cmd change the durable state, by asking a daemon or directly.
 func (p *process) editing(cmd *cobra.Command, what edit, reason *string, done string) {
 	given := bindSettings(cmd, func(flag string) bool { return flag == "state" || flag == "config" })
@@ -74,6 +93,9 @@ func (p *process) editing(cmd *cobra.Command, what edit, reason *string, done st
 		o := editOptions{Edit: what}
 		if len(args) > 0 {
 			o.Name = args[0]
+		}
+		if len(args) > 1 {
+			o.Revision = args[1]
 		}
 		if reason != nil {
 			o.Reason = *reason
@@ -128,6 +150,9 @@ func askEdit(ctx context.Context, c *client.Client, o editOptions) error {
 		return c.Suspend(ctx, o.Name, o.Reason)
 	case editResume:
 		return c.Resume(ctx, o.Name)
+	case editRollback:
+		_, err := c.Rollback(ctx, o.Name, o.Revision, o.Reason)
+		return err
 	}
 	return fmt.Errorf("there is no edit %q", o.Edit)
 }

@@ -95,6 +95,8 @@ func sourceTable(list []reconcile.SourceStatus) terminal.Table {
 	for _, src := range list {
 		state, color := "ready", terminal.Green
 		switch {
+		case src.Hold == nil && src.Pin != nil:
+			state, color = "pinned to "+terminal.ShortRevision(src.Pin.Revision)+" by "+src.Pin.By+": "+src.Pin.Reason, terminal.Yellow
 		case src.Hold != nil:
 			state, color = "held by "+src.Hold.By+": "+src.Hold.Reason, terminal.Yellow
 		case src.Error != "":

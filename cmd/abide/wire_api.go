@@ -99,6 +99,18 @@ func (s served) Resume(ctx context.Context, source, by string) error {
 	return s.agent.Resume(ctx, source, by)
 }
 
+func (s served) Rollback(ctx context.Context, source, rev, reason, by string) (string, error) {
+	return s.agent.Rollback(ctx, source, rev, reason, by)
+}
+
+func (s served) PlanAt(ctx context.Context, source, rev string) (reconcile.Plan, error) {
+	return s.agent.PlanAt(ctx, source, rev)
+}
+
+func (s served) Compare(ctx context.Context, source, from, to string) (reconcile.Comparison, error) {
+	return s.agent.Compare(ctx, source, from, to)
+}
+
 func (s served) Health(context.Context) reconcile.Health {
 	h := s.pipelines.Count()
 	h.Started, h.Reasons, h.Status = s.agent.Started(), s.agent.Degraded(), "healthy"

@@ -81,13 +81,42 @@ func (w wired) Plan(ctx context.Context, o planOptions) (reconcile.Plan, error) 
 			return reconcile.Plan{}, err
 		}
 		o.Warn("the state is held by a running agent; this is its plan, over its own sources")
-		return c.Plan(ctx)
+		return askPlan(ctx, c, o)
 	}
 	if err != nil {
 		return reconcile.Plan{}, err
 	}
-	plan, err := a.agent.Plan(ctx)
+	var plan reconcile.Plan
+	if o.Revision != "" {
+		plan, err = a.agent.PlanAt(ctx, o.Source, o.Revision)
+	} else {
+		plan, err = a.agent.Plan(ctx)
+	}
 	return plan, errors.Join(err, a.Close())
+}
+
+// Compare implements [app].
+func (w wired) Compare(ctx context.Context, o compareOptions) (reconcile.Comparison, error) {
+	a, err := wire(ctx, wireOptions{settings: o.Settings, stdin: o.Stdin, warn: o.Warn, stateful: len(o.Settings.Sources) > 0, dry: true})
+	if held, ok := errors.AsType[*store.LockedError](err); ok {
+		c, err := ask(held)
+		if err != nil {
+			return reconcile.Comparison{}, err
+		}
+		return c.Compare(ctx, o.Source, o.From, o.To)
+	}
+	if err != nil {
+		return reconcile.Comparison{}, err
+	}
+	out, err := a.agent.Compare(ctx, o.Source, o.From, o.To)
+	return out, errors.Join(err, a.Close())
+}
+
+func askPlan(ctx context.Context, c *client.Client, o planOptions) (reconcile.Plan, error) {
+	if o.Revision != "" {
+		return c.PlanAt(ctx, o.Source, o.Revision)
+	}
+	return c.Plan(ctx)
 }
 
 // ask makes a client of the process that holds the state directory.
@@ -107,7 +136,7 @@ func (w wired) Edit(ctx context.Context, o editOptions) error {
 		if err != nil {
 			return err
 		}
-		return editRemote(ctx, c, o)
+		return askEdit(ctx, c, o)
 	}
 	if err != nil {
 		return err
@@ -119,19 +148,10 @@ func (w wired) Edit(ctx context.Context, o editOptions) error {
 		err = a.agent.Suspend(ctx, o.Name, o.Reason, localUser())
 	case editResume:
 		err = a.agent.Resume(ctx, o.Name, localUser())
+	case editRollback:
+		_, err = a.agent.Rollback(ctx, o.Name, o.Revision, o.Reason, localUser())
 	}
 	return errors.Join(err, a.Close())
-}
-
-func editRemote(ctx context.Context, c *client.Client, o editOptions) error {
-	switch o.Edit {
-	case editRetry:
-		kind, name := splitKind(o.Name)
-		return c.Retry(ctx, kind, name)
-	case editSuspend:
-		return c.Suspend(ctx, o.Name, o.Reason)
-	}
-	return c.Resume(ctx, o.Name)
 }
 
 // localUser names who edits the state without a daemon.

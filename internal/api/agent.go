@@ -48,6 +48,14 @@ type Agent interface {
 	Suspend(ctx context.Context, source, reason, by string) error
 	Resume(ctx context.Context, source, by string) error
 
+	// Rollback pins a source to a revision, by default the one before the present,
+	// until it is resumed; it gives the revision's whole name.
+	Rollback(ctx context.Context, source, rev, reason, by string) (string, error)
+	// PlanAt is Plan as if a source stood at another revision.
+	PlanAt(ctx context.Context, source, rev string) (reconcile.Plan, error)
+	// Compare says what a source's resources are at one revision and at another.
+	Compare(ctx context.Context, source, from, to string) (reconcile.Comparison, error)
+
 	// Health must answer at once, from memory.
 	Health(ctx context.Context) reconcile.Health
 }

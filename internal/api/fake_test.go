@@ -114,6 +114,21 @@ func (a *fakeAgent) Resume(_ context.Context, source, by string) error {
 	return a.err
 }
 
+func (a *fakeAgent) Rollback(_ context.Context, source, rev, reason, by string) (string, error) {
+	a.note("rollback %s %s %s by %s", source, rev, reason, by)
+	return "0123", a.err
+}
+
+func (a *fakeAgent) PlanAt(_ context.Context, source, rev string) (reconcile.Plan, error) {
+	a.note("plan %s %s", source, rev)
+	return a.plan, a.err
+}
+
+func (a *fakeAgent) Compare(_ context.Context, source, from, to string) (reconcile.Comparison, error) {
+	a.note("compare %s %s %s", source, from, to)
+	return reconcile.Comparison{Source: source, From: from, To: to}, a.err
+}
+
 func (a *fakeAgent) Health(context.Context) reconcile.Health { return a.health }
 
 // fakeEvents is an event stream that says hello and stays open.

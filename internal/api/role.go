@@ -82,9 +82,11 @@ var routes = []route{
 	{"GET", "/v1/sources", RoleRead, "Sources and their revisions", false, (*Server).sources, nil},
 	{"POST", "/v1/sources/{name}/suspend", RoleAdmin, "", false, (*Server).suspend, nil},
 	{"POST", "/v1/sources/{name}/resume", RoleAdmin, "", false, (*Server).resume, nil},
+	{"POST", "/v1/sources/{name}/rollback", RoleAdmin, "", false, (*Server).rollback, nil},
 	{"POST", "/v1/suspend", RoleAdmin, "", false, (*Server).suspend, nil},
 	{"POST", "/v1/resume", RoleAdmin, "", false, (*Server).resume, nil},
 	{"GET", "/v1/plan", RoleRead, "What would be done now", false, (*Server).plan, nil},
+	{"GET", "/v1/diff", RoleRead, "What two revisions differ in", false, (*Server).compare, nil},
 	{"GET", "/v1/resources", RoleRead, "Resources and their state", false, (*Server).resources, nil},
 	{"POST", "/v1/resources/{kind}/{name...}/retry", RoleTrigger, "", false, (*Server).retry, nil},
 }

@@ -66,6 +66,7 @@ func TestEveryRouteForEveryCaller(t *testing.T) {
 		"GET /v1/version": RoleRead, "GET /v1/runs": RoleRead, "GET /v1/runs/r1": RoleRead,
 		"DELETE /v1/runs/r1": RoleTrigger, "GET /v1/runs/r1/logs": RoleRead, "GET /v1/sources": RoleRead,
 		"POST /v1/sources/s/suspend": RoleAdmin, "POST /v1/sources/s/resume": RoleAdmin,
+		"POST /v1/sources/s/rollback": RoleAdmin, "GET /v1/diff": RoleRead,
 		"POST /v1/suspend": RoleAdmin, "POST /v1/resume": RoleAdmin, "GET /v1/plan": RoleRead,
 		"GET /v1/resources": RoleRead, "POST /v1/resources/pipeline/a/b/retry": RoleTrigger,
 		"PUT /extra/x": RoleAdmin, "POST /hooks/github": RoleHook,

@@ -1,7 +1,6 @@
 package api
 
 import (
-	"encoding/json"
 	"net/http"
 	"strconv"
 
@@ -30,11 +29,6 @@ type Sources struct {
 // Resources is a listing, in the order of kind and name.
 type Resources struct {
 	Resources []reconcile.ResourceStatus `json:"resources"`
-}
-
-// Reason is the optional body of the requests to suspend and to resume.
-type Reason struct {
-	Reason string `json:"reason,omitempty"`
 }
 
 var runStates = map[runner.State]bool{
@@ -115,17 +109,6 @@ func (s *Server) sources(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, http.StatusOK, Sources{append([]reconcile.SourceStatus{}, list...)})
 }
 
-func (s *Server) plan(w http.ResponseWriter, r *http.Request) {
-	plan, err := s.o.Agent.Plan(r.Context())
-	if err != nil {
-		s.writeError(w, r, err)
-		return
-	}
-	plan.Sources = append([]reconcile.SourceStatus{}, plan.Sources...)
-	plan.Changes = append([]reconcile.Change{}, plan.Changes...)
-	writeJSON(w, http.StatusOK, plan)
-}
-
 func (s *Server) resources(w http.ResponseWriter, r *http.Request) {
 	v := r.URL.Query()
 	q := ResourceQuery{Kind: v.Get("kind"), Source: v.Get("source"), State: v.Get("state"), Name: v.Get("name")}
@@ -157,65 +140,4 @@ func (s *Server) retry(w http.ResponseWriter, r *http.Request) {
 		name = kind + "/" + name
 	}
 	s.accept(w, r, s.o.Agent.Retry(r.Context(), name, callerOf(r.Context()).name), "the resource is tried again")
-}
-
-func (s *Server) suspend(w http.ResponseWriter, r *http.Request) {
-	source, reason, ok := s.holdRequest(w, r)
-	if !ok {
-		return
-	}
-	err := s.o.Agent.Suspend(r.Context(), source, reason, callerOf(r.Context()).name)
-	s.accept(w, r, err, "held until it is resumed")
-}
-
-func (s *Server) resume(w http.ResponseWriter, r *http.Request) {
-	source, _, ok := s.holdRequest(w, r)
-	if !ok {
-		return
-	}
-	s.accept(w, r, s.o.Agent.Resume(r.Context(), source, callerOf(r.Context()).name), "resumed")
-}
-
-// holdRequest reads the source (empty: the whole agent) and the reason.
-func (s *Server) holdRequest(w http.ResponseWriter, r *http.Request) (source, reason string, ok bool) {
-	if r.PathValue("name") != "" {
-		if source, ok = s.pathName(w, r, "name"); !ok {
-			return "", "", false
-		}
-	}
-	body, ok := s.readBody(w, r)
-	if !ok {
-		return "", "", false
-	}
-	var in Reason
-	if len(body) > 0 {
-		if err := json.Unmarshal(body, &in); err != nil {
-			s.writeError(w, r, invalid(`the body is not JSON: %v; send {"reason": "…"} or nothing`, err))
-			return "", "", false
-		}
-	}
-	if f := checkName("reason", in.Reason); f != nil {
-		s.writeError(w, r, f)
-		return "", "", false
-	}
-	return source, in.Reason, true
-}
-
-// pathName gives a wildcard of the path; when it gives false, the request has
-// been answered.
-func (s *Server) pathName(w http.ResponseWriter, r *http.Request, what string) (string, bool) {
-	v := r.PathValue(what)
-	if f := checkName(what, v); f != nil {
-		s.writeError(w, r, f)
-		return "", false
-	}
-	return v, true
-}
-
-func (s *Server) accept(w http.ResponseWriter, r *http.Request, err error, message string) {
-	if err != nil {
-		s.writeError(w, r, err)
-		return
-	}
-	writeJSON(w, http.StatusAccepted, Accepted{Status: "accepted", Message: message})
 }

@@ -27,21 +27,23 @@ func TestReading(t *testing.T) {
 	})
 	const runJSON = `{"id":"r1","pipeline":"p","cause":"","state":"running","exit_code":0,"created":"2026-01-15T10:30:00Z","jobs":[]}`
 	for path, want := range map[string]string{
-		"/health":        `{"status":"healthy","uptime":"2h 15m 30s","connected_clients":3,"last_pipeline":"2026-01-15T12:00:00Z","total_pipelines_executed":42,"running":1,"queued":0}`,
-		"/v1/runs":       `{"runs":[` + runJSON + `],"next":"r0"}`,
-		"/v1/runs/r1":    runJSON,
-		"/v1/runs/nope":  "404 run nope",
-		"/v1/sources":    `{"sources":[]}`,
-		"/v1/resources":  `{"resources":[]}`,
-		"/v1/plan":       `{"created":"0001-01-01T00:00:00Z","sources":[],"changes":[]}`,
-		"/v1/version":    `"version":"1.2.3"`,
-		"/v1":            "404",
-		"/nope":          "404 GET / lists",
-		"/trigger/":      "404",
-		"/health/":       "404",
-		"/v1/runs/":      "404",
-		"/v1/runs?":      `{"runs":[` + runJSON + `],"next":"r0"}`,
-		"/v1/runs//logs": "301",
+		"/health":                         `{"status":"healthy","uptime":"2h 15m 30s","connected_clients":3,"last_pipeline":"2026-01-15T12:00:00Z","total_pipelines_executed":42,"running":1,"queued":0}`,
+		"/v1/runs":                        `{"runs":[` + runJSON + `],"next":"r0"}`,
+		"/v1/runs/r1":                     runJSON,
+		"/v1/runs/nope":                   "404 run nope",
+		"/v1/sources":                     `{"sources":[]}`,
+		"/v1/resources":                   `{"resources":[]}`,
+		"/v1/plan?rev=x":                  `{"created":"0001-01-01T00:00:00Z","sources":[],"changes":[]}`,
+		"/v1/diff?source=app&from=a&to=b": `{"source":"app","from":"a","to":"b","changes":[]}`,
+		"/v1/plan":                        `{"created":"0001-01-01T00:00:00Z","sources":[],"changes":[]}`,
+		"/v1/version":                     `"version":"1.2.3"`,
+		"/v1":                             "404",
+		"/nope":                           "404 GET / lists",
+		"/trigger/":                       "404",
+		"/health/":                        "404",
+		"/v1/runs/":                       "404",
+		"/v1/runs?":                       `{"runs":[` + runJSON + `],"next":"r0"}`,
+		"/v1/runs//logs":                  "301",
 	} {
 		r := askRoot(s, "GET", path, nil)
 		got := r.body
@@ -70,7 +72,7 @@ func TestInfoAsTheReference(t *testing.T) {
 	s := newServer(t, &fakeAgent{}, func(o *Options) { o.Now = func() time.Time { return began } })
 	want := `{"service":"abide","version":"1.2.3","status":"running","endpoints":{` +
 		`"/":"API information","/events":"Server-Sent Events stream","/health":"Health check and status",` +
-		`"/trigger":"Trigger pipeline execution","/v1/plan":"What would be done now","/v1/resources":"Resources and their state",` +
+		`"/trigger":"Trigger pipeline execution","/v1/diff":"What two revisions differ in","/v1/plan":"What would be done now","/v1/resources":"Resources and their state",` +
 		`"/v1/runs":"Runs, newest first","/v1/sources":"Sources and their revisions"},"uptime":"0s","connected_clients":0}`
 	if d := cmp.Diff(want, string(jsonOf(t, askRoot(s, "GET", "/", nil)))); d != "" {
 		t.Error(d)
@@ -101,6 +103,7 @@ func TestChanging(t *testing.T) {
 		{"POST", "/v1/resources/pipeline/a%2Fb/retry", "", "retry pipeline/a/b " + by},
 		{"POST", "/v1/resources/-/retry/retry", "", "retry retry " + by},
 		{"POST", "/v1/sources/app/suspend", `{"reason":"deploy freeze"}`, `suspend "app" for "deploy freeze" ` + by},
+		{"POST", "/v1/sources/app/rollback", `{"reason":"broken","revision":"v1"}`, `rollback app v1 broken ` + by},
 		{"POST", "/v1/suspend", "", `suspend "" for "" ` + by},
 		{"POST", "/v1/sources/app/resume", "{}", `resume "app" ` + by},
 		{"POST", "/v1/resume", "", `resume "" ` + by},

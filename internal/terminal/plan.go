@@ -23,7 +23,11 @@ func Plan(s Screen, p reconcile.Plan) error {
 		if h.Source != "" {
 			where = "source " + h.Source
 		}
-		w.line(s.Paint(Yellow, "held: "+where), " by ", h.By, ": ", h.Reason)
+		what := "held: "
+		if h.Revision != "" {
+			what, where = "pinned: ", where+" to "+ShortRevision(h.Revision)
+		}
+		w.line(s.Paint(Yellow, what+Clean(where, false)), " by ", Clean(h.By, false), ": ", Clean(h.Reason, false))
 	}
 	changes := slices.Clone(p.Changes)
 	slices.SortStableFunc(changes, func(a, b reconcile.Change) int {
@@ -67,6 +71,30 @@ func (w *planWriter) source(src reconcile.SourceStatus) {
 	}
 }
 
+// Comparison prints what two revisions of a source differ in.
+func Comparison(s Screen, c reconcile.Comparison) error {
+	w := &planWriter{s: s}
+	w.line(s.Paint(Dim, fmt.Sprintf("source %s from %s to %s", c.Source, ShortRevision(c.From), ShortRevision(c.To))))
+	for _, change := range c.Changes {
+		w.change(change)
+	}
+	w.problems("", c.Problems)
+	if len(c.Changes) == 0 {
+		w.line(s.Paint(Bold, "No resource differs."))
+	} else {
+		w.line(s.Paint(Bold, plural(len(c.Changes))))
+	}
+	_, err := s.W.Write([]byte(w.b.String()))
+	return err
+}
+
+func plural(n int) string {
+	if n == 1 {
+		return "1 resource differs."
+	}
+	return fmt.Sprintf("%d resources differ.", n)
+}
+
 // sign is the mark before a change: + new, ~ changed, - removed, = recorded as
 // done, … waiting, ! broken, · for what stays as it is.
 func sign(c reconcile.Change) (mark, verb string, color Color) {
@@ -83,6 +111,10 @@ func sign(c reconcile.Change) (mark, verb string, color Color) {
 		return "~", "run", Yellow
 	case c.Operation == reconcile.OpRun:
 		return "+", "run", Green
+	case c.Operation == reconcile.OpAdd:
+		return "+", "new", Green
+	case c.Operation == reconcile.OpChange:
+		return "~", "changed", Yellow
 	}
 	return "·", "", Dim
 }

@@ -122,6 +122,35 @@ func (c *Client) Resume(ctx context.Context, source string) error {
 	return c.hold(ctx, source, "", "resume")
 }
 
+// Rollback pins a source to a revision until it is resumed; an empty one is the
+// revision before the present. It gives the revision's whole name.
+func (c *Client) Rollback(ctx context.Context, source, rev, reason string) (string, error) {
+	body, err := json.Marshal(api.Reason{Reason: reason, Revision: rev})
+	if err != nil {
+		return "", err
+	}
+	var out api.RolledBack
+	err = c.call(ctx, http.MethodPost, []string{"v1", "sources", source, "rollback"}, nil, body, jsonType, &out)
+	return out.Revision, err
+}
+
+// PlanAt asks what would be done if a source stood at another revision.
+func (c *Client) PlanAt(ctx context.Context, source, rev string) (reconcile.Plan, error) {
+	v := url.Values{}
+	set(v, "source", source)
+	set(v, "rev", rev)
+	return get[reconcile.Plan](ctx, c, v, "v1", "plan")
+}
+
+// Compare asks what two revisions of a source differ in.
+func (c *Client) Compare(ctx context.Context, source, from, to string) (reconcile.Comparison, error) {
+	v := url.Values{}
+	set(v, "source", source)
+	set(v, "from", from)
+	set(v, "to", to)
+	return get[reconcile.Comparison](ctx, c, v, "v1", "diff")
+}
+
 func (c *Client) hold(ctx context.Context, source, reason, verb string) error {
 	body, err := json.Marshal(api.Reason{Reason: reason})
 	if err != nil {
