@@ -105,8 +105,11 @@ var Rows = []Row{
 		{"netconf/tree", "service code makes trees"},
 	}},
 	{"netconf/device", []Arrow{
+		{"internal/failpoint", "each step of a transaction has one"},
 		{"internal/problem", "the faults of an inventory are problems"},
+		{"netconf", "it drives sessions"},
 		{"netconf/tree", "what is wanted of a device is a tree"},
+		{"netconf/yang", "devices tell their models"},
 	}},
 
 	{"fleetapi", []Arrow{

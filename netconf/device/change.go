@@ -50,7 +50,8 @@ type DevicePlan struct {
 	Device string `json:"device"`
 	// XML is the <config> of the edit-config, byte for byte as it would be sent;
 	// nil for nothing. It may hold secrets: whoever shows it masks them.
-	XML  []byte `json:"xml,omitempty"`
-	Diff string `json:"diff,omitempty"` // unified, of the subtrees that are touched; may hold secrets
-	Err  error  `json:"-"`              // why it can't be known
+	XML     []byte        `json:"xml,omitempty"`
+	Changes []tree.Change `json:"-"`              // may hold secrets
+	Diff    string        `json:"diff,omitempty"` // unified, of the subtrees that are touched; may hold secrets
+	Err     error         `json:"-"`              // why it can't be known
 }

@@ -67,3 +67,16 @@ func (e *ConflictError) Error() string {
 	b.WriteString("change one of the instances")
 	return b.String()
 }
+
+// once gives the error with each conflict told one time.
+func (e *ConflictError) once() *ConflictError {
+	seen := map[Conflict]bool{}
+	out := &ConflictError{}
+	for _, c := range e.Conflicts {
+		if !seen[c] {
+			seen[c] = true
+			out.Conflicts = append(out.Conflicts, c)
+		}
+	}
+	return out
+}

@@ -9,6 +9,7 @@ const (
 	DeviceUpdated        = "device_updated"         // a push reached the device
 	DeviceRefused        = "device_refused"         // a device said no
 	DeviceSchemaDegraded = "device_schema_degraded" // some or all models can't be had; keys are inferred
+	DeviceStateDegraded  = "device_state_degraded"  // the records can't be written
 	TransactionStarted   = "transaction_started"
 	TransactionCommitted = "transaction_committed" // decided: all devices change, now or when they are back
 	TransactionAborted   = "transaction_aborted"   // undone: no device changes

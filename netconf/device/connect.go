@@ -1,0 +1,173 @@
+package device
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/abide-agent/abide/netconf"
+	"github.com/abide-agent/abide/netconf/tree"
+)
+
+// ready gives an open session with the device, and sees to what an earlier one
+// left behind. With the turn.
+func (d *device) ready(ctx context.Context) (Session, error) {
+	s, err := d.connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return s, d.recover(ctx, s)
+}
+
+// connect gives an open session with the device. With the turn.
+func (d *device) connect(ctx context.Context) (Session, error) {
+	d.mu.Lock()
+	s, stale, desc := d.session, d.stale, d.desc
+	d.stale = false
+	d.mu.Unlock()
+	if s != nil && stale {
+		d.hangUp()
+		s = nil
+	}
+	if s != nil {
+		select {
+		case <-s.Done():
+			_ = d.drop(s, errors.New("the device has ended it"))
+		default:
+			return s, nil
+		}
+	}
+	s, err := d.dial(ctx, desc)
+	if err != nil {
+		return nil, d.drop(nil, err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, d.m.config.Timeout)
+	defer cancel()
+	return s, d.greet(ctx, s, desc)
+}
+
+// dial opens a session, as one of the few that are opened at the same time.
+func (d *device) dial(ctx context.Context, desc Device) (Session, error) {
+	select {
+	case d.m.dials <- struct{}{}:
+		defer func() { <-d.m.dials }()
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+	ctx, cancel := context.WithTimeout(ctx, d.m.config.ConnectTimeout)
+	defer cancel()
+	return d.m.config.Dial(ctx, desc)
+}
+
+// greet makes a new session the device's own.
+func (d *device) greet(ctx context.Context, s Session, desc Device) error {
+	c := s.Capabilities()
+	d.f = featuresOf(c, desc)
+	if !d.f.candidate && !c.Has(":writable-running") {
+		err := d.drop(s, errors.New("it offers neither :candidate nor :writable-running, so nothing can be changed on it"))
+		return err
+	}
+	schema, err := d.m.schemas.of(ctx, s, d.tell)
+	if err != nil {
+		return d.drop(s, err)
+	}
+	d.ledger.open(d.m.book.tree, d.record(), schema)
+	if d.f.events {
+		if err := s.Subscribe(ctx, "NETCONF"); err != nil && !answered(err) {
+			return d.drop(s, err)
+		}
+	}
+	d.mu.Lock()
+	now := time.Now()
+	d.session, d.since, d.seen, d.lost, d.problem = s, now, now, false, ""
+	d.mu.Unlock()
+	d.retries, d.checkAt = 0, time.Time{}
+	d.hint.seen("", now)
+	d.tell(Event{Type: DeviceConnected, Level: Info, Message: "device " + d.name + " is connected", Fields: map[string]any{
+		"candidate": d.f.candidate, "confirmed_commit": d.f.confirmed, "notifications": d.f.events,
+	}})
+	return nil
+}
+
+// recover brings a device of which it isn't known what it has to its end: a
+// transaction that was decided is confirmed, another is cancelled, and then the
+// device is read and made to have what is wanted, or else what it held before.
+func (d *device) recover(ctx context.Context, s Session) error {
+	r := d.record()
+	if r.Settled() {
+		return nil
+	}
+	if r.Push != "" && d.f.persist {
+		ctx, cancel := context.WithTimeout(ctx, d.m.config.Timeout)
+		defer cancel()
+		var err error
+		if d.m.book.decided(r.Push) {
+			err = s.Commit(ctx, netconf.CommitOptions{PersistID: r.Push})
+		} else {
+			err = s.CancelCommit(ctx, r.Push)
+		}
+		if err != nil && !answered(err) { // a no means that there is nothing to end
+			return d.drop(s, err)
+		}
+	}
+	wants := d.m.book.wantsOf(d.name)
+	target, held := map[string]string{}, map[string]string{}
+	for owner := range r.Next {
+		target[owner], held[owner] = wants[owner], r.Held[owner]
+	}
+	err := d.single(ctx, s, target)
+	if _, no := errors.AsType[*UnreachableError](err); err != nil && !no && !busy(err) {
+		d.refused(target, err)
+		err = d.single(ctx, s, held)
+	}
+	if err != nil {
+		return err
+	}
+	d.m.forget()
+	d.tell(Event{Type: TransactionRecovered, Level: Info, Owners: sortedKeys(target), Message: "device " + d.name + " was left in the middle of a change, and is at its end now", Fields: map[string]any{"transaction": r.Push}})
+	return nil
+}
+
+// forget takes decisions away that no device needs any more.
+func (m *Manager) forget() {
+	e := m.book.entry()
+	for _, id := range m.book.ended() {
+		e.decide(id, nil)
+	}
+	e.later()
+}
+
+// single is a transaction over this device alone, of wishes that are recorded.
+func (d *device) single(ctx context.Context, s Session, target map[string]string) error {
+	t := d.m.transaction()
+	t.pushes = []*push{d.push(s, t, target)}
+	_, err := t.run(ctx)
+	return err
+}
+
+func (d *device) push(s Session, t *transaction, target map[string]string) *push {
+	return &push{d: d, s: s, f: d.f, id: t.id, target: target, outs: t.outs, timeout: d.m.config.ConfirmTimeout}
+}
+
+// refused notes that the device said no to wishes.
+func (d *device) refused(target map[string]string, err error) {
+	for owner := range target {
+		d.mu.Lock()
+		d.no[owner] = err
+		d.mu.Unlock()
+	}
+	d.tell(Event{Type: DeviceRefused, Level: Error, Owners: sortedKeys(target), Message: err.Error()})
+}
+
+// changedBy says whether a notification tells of a change that somebody else made.
+func changedBy(n *tree.Node, own uint32) bool {
+	const space = "urn:ietf:params:xml:ns:yang:ietf-netconf-notifications" // RFC 6470
+	name := func(local string) tree.Name { return tree.Name{Space: space, Local: local} }
+	change := n.Child(name("netconf-config-change"))
+	if change == nil {
+		return false
+	}
+	id := change.Child(name("changed-by")).Child(name("session-id"))
+	return id == nil || id.Value != fmt.Sprint(own)
+}

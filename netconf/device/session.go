@@ -1,0 +1,91 @@
+package device
+
+import (
+	"context"
+	"errors"
+
+	"github.com/abide-agent/abide/netconf"
+	"github.com/abide-agent/abide/netconf/tree"
+)
+
+// Session is one open session with a device: *[netconf.Session]. A device's no
+// is [netconf.RPCErrors]; after any other error the session is given up.
+type Session interface {
+	ID() uint32
+	Capabilities() netconf.Capabilities
+	Lock(ctx context.Context, d netconf.Datastore) error
+	Unlock(ctx context.Context, d netconf.Datastore) error
+	Discard(ctx context.Context) error
+	GetConfig(ctx context.Context, d netconf.Datastore, filter *tree.Node) (config *tree.Node, lastModified string, err error)
+	EditConfig(ctx context.Context, o netconf.EditOptions, edit *tree.Node) error
+	Validate(ctx context.Context, d netconf.Datastore) error
+	Commit(ctx context.Context, o netconf.CommitOptions) error
+	CancelCommit(ctx context.Context, persistID string) error
+	CopyConfig(ctx context.Context, source, target netconf.Datastore) error
+	Schemas(ctx context.Context) ([]netconf.Schema, error)
+	GetSchema(ctx context.Context, name, version string) (string, error)
+	Subscribe(ctx context.Context, stream string) error
+	Notifications() <-chan *tree.Node
+	Dropped() uint64
+	Done() <-chan struct{}
+	Close(ctx context.Context) error
+}
+
+// DialFunc opens a session with a device. The context bounds all of it.
+type DialFunc func(ctx context.Context, d Device) (Session, error)
+
+// features is how a device wants to be treated.
+type features struct {
+	candidate bool // edits go there, else into running
+	startup   bool // running has to be copied there to last
+	confirmed bool // confirmed commits, which end with the session
+	persist   bool // confirmed commits that outlive it
+	validate  bool
+	rollback  bool // rollback-on-error
+	events    bool // notifications on the session that takes requests too
+}
+
+func featuresOf(c netconf.Capabilities, d Device) features {
+	f := features{
+		candidate: c.Has(":candidate"),
+		confirmed: d.Confirmed && c.Has(":candidate") && c.Has(":confirmed-commit"),
+		rollback:  c.Has(":rollback-on-error"),
+		events:    c.Has(":notification") && c.Has(":interleave"),
+	}
+	f.persist = f.confirmed && c.Has(":confirmed-commit:1.1")
+	f.validate = d.Validate && c.Has(":validate")
+	f.startup = !f.candidate && c.Has(":startup")
+	return f
+}
+
+// store is where edits go.
+func (f features) store() netconf.Datastore {
+	if f.candidate {
+		return netconf.Candidate
+	}
+	return netconf.Running
+}
+
+// locks are what is locked for a transaction, in order. Running is locked too,
+// since some devices take a commit of another session all the same.
+func (f features) locks() []netconf.Datastore {
+	if f.candidate {
+		return []netconf.Datastore{netconf.Running, netconf.Candidate}
+	}
+	return []netconf.Datastore{netconf.Running}
+}
+
+// answered says whether the device gave an answer, which was no.
+func answered(err error) bool {
+	_, ok := errors.AsType[netconf.RPCErrors](err)
+	return ok
+}
+
+// refusal says whether the device answered, and said no for good: trying again
+// gives the same answer.
+func refusal(err error) bool {
+	return answered(err) && !busy(err)
+}
+
+// busy says whether another session is in the way.
+func busy(err error) bool { return netconf.HasTag(err, "lock-denied", "in-use", "resource-denied") }
