@@ -48,7 +48,7 @@ func (a *Agent) outlook(kind string) outlook {
 }
 
 func (a *Agent) withholds(r *Resource, rec Record) (withholding, string) {
-	last := rec.Last
+	last, observed := rec.Last, a.observed[r.Kind][r.Name]
 	switch {
 	case r.Broken():
 		return isBroken, r.Problems.Err().Error()
@@ -56,7 +56,7 @@ func (a *Agent) withholds(r *Resource, rec Record) (withholding, string) {
 		return isRolledBack, "its new content was tried and rolled back; what was in force before is in force again"
 	case last.failed(r.Digest):
 		return isFailed, last.Reason
-	case last.succeeded(r.Digest) && a.observed[r.Kind][r.Name] == r.Digest:
+	case last.succeeded(r.Digest) && (observed == "" || observed == r.Digest):
 		return 0, ""
 	}
 	if why := a.blocked(r); why != "" {

@@ -33,7 +33,7 @@ what a source declares is changed in the source.`,
 	cmd.RunE = list
 	sub := &cobra.Command{Use: "list", Short: "List the units", Args: noArgs, Example: example(name, "%s units list --json")}
 	sub.RunE = p.listUnits(sub)
-	cmd.AddCommand(sub, p.unitCmd("cat", "Print a unit's file", p.catUnit), p.unitCmd("status", "Show how a unit is", p.unitStatus), p.journalCmd())
+	cmd.AddCommand(sub, p.unitCmd("cat", "Print a unit's file", p.catUnit), p.statusOfUnit(), p.journalCmd())
 	for _, v := range []struct{ verb, desired, short string }{
 		{"start", "launched", "Have a unit running"},
 		{"stop", "loaded", "Have a unit placed and not running"},
@@ -120,10 +120,24 @@ func unitFile(options []*fleetapi.UnitOption) string {
 	return strings.Join(out, "\n")
 }
 
-func (p *process) unitStatus(ctx context.Context, c *client.Client, name string) error {
+// statusOfUnit is `abide units status`.
+func (p *process) statusOfUnit() *cobra.Command {
+	var asJSON *bool
+	cmd := p.unitCmd("status", "Show how a unit is", func(ctx context.Context, c *client.Client, name string) error {
+		return p.unitStatus(ctx, c, name, *asJSON)
+	})
+	asJSON = jsonFlag(cmd)
+	return cmd
+}
+
+func (p *process) unitStatus(ctx context.Context, c *client.Client, name string, asJSON bool) error {
 	u, err := c.Unit(ctx, name)
 	if err != nil {
 		return err
+	}
+	lines, _ := c.UnitJournal(ctx, name, 10) // a unit that never printed has no journal
+	if asJSON {
+		return p.printJSON(map[string]any{"unit": u, "journal": lines})
 	}
 	s := p.screen()
 	fmt.Fprintf(p.out, "%s %s: wanted %s, is %s", s.Paint(healthColor(u.Health), "●"), u.Name, u.DesiredState, u.CurrentState)
@@ -135,10 +149,6 @@ func (p *process) unitStatus(ctx context.Context, c *client.Client, name string)
 		if line[1] != "" {
 			fmt.Fprintf(p.out, "  %s: %s\n", line[0], terminal.Clean(line[1], false))
 		}
-	}
-	lines, err := c.UnitJournal(ctx, name, 10)
-	if err != nil {
-		return nil // a unit that never printed has no journal
 	}
 	for _, l := range lines {
 		fmt.Fprintln(p.out, "  | "+terminal.Clean(l, true))

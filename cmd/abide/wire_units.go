@@ -190,6 +190,17 @@ func (a *parts) mountFleet(s *api.Server) {
 	s.Mount("GET /v1/units/{name}/journal", api.RoleRead, http.HandlerFunc(a.journal))
 }
 
+// unitLines gives the last lines of a unit of ours: what the machine's other
+// services print is not for everybody who may read here.
+func (a *parts) unitLines(ctx context.Context, name string, n int) ([]string, error) {
+	_, stored := a.units.registry.Get(name)
+	_, declared := a.units.board.Declared(name)
+	if !stored && !declared && a.units.board.Live(name).Status.Name == "" {
+		return nil, fmt.Errorf("%w here; `abide units` lists those that there are", units.ErrNoUnit)
+	}
+	return a.units.engine.Journal(ctx, name, n)
+}
+
 // maxJournal bounds the lines of one answer.
 const maxJournal = 10_000
 
@@ -200,7 +211,7 @@ func (a *parts) journal(w http.ResponseWriter, r *http.Request) {
 		n = 100
 	}
 	name := r.PathValue("name")
-	lines, err := a.units.engine.Journal(r.Context(), name, n)
+	lines, err := a.unitLines(r.Context(), name, n)
 	w.Header().Set("Content-Type", "application/json")
 	if err != nil {
 		w.WriteHeader(http.StatusNotFound)
