@@ -299,6 +299,59 @@ func TestFaults(t *testing.T) {
 	<-s.Done()
 }
 
+// TestPoolOfDevices keeps sessions with more devices than one sshd serves, of
+// which one loses its power for a while.
+func TestPoolOfDevices(t *testing.T) {
+	t.Parallel()
+	const devices = 18
+	k := netconfd.Start(t, netconfd.Options{Devices: devices})
+	p, _ := connect(t, k)
+	d := k.Devices[devices-1]
+	s, err := p.Session(t.Context(), d.Name)
+	must(t, err)
+	d.Stop()
+	<-s.Done()
+	d.Start(t)
+	for end := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		p.Wake(d.Name)
+		if s, err = p.Session(t.Context(), d.Name); err == nil && s.Discard(t.Context()) == nil {
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatalf("the device does not come back: %v", err)
+		}
+	}
+}
+
+// connect keeps a session with every device, and gives the time that it took.
+func connect(t testing.TB, k *netconfd.Kit) (*netconf.Pool, time.Duration) {
+	t.Helper()
+	targets := map[string]netconf.Target{}
+	for _, d := range k.Devices {
+		targets[d.Name] = netconf.Target{Addr: d.Addr, User: k.User, Auth: netconf.Auth{KeyFiles: []string{k.KeyFile}}, KnownHosts: k.KnownHosts}
+	}
+	p := netconf.NewPool(netconf.PoolConfig{})
+	t.Cleanup(p.Close)
+	began := time.Now()
+	p.Set(targets)
+	for name := range targets {
+		if _, err := p.Session(t.Context(), name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return p, time.Since(began)
+}
+
+// BenchmarkConnect50 connects to 50 devices on the same machine.
+func BenchmarkConnect50(b *testing.B) {
+	k := netconfd.Start(b, netconfd.Options{Devices: 50})
+	for b.Loop() {
+		p, took := connect(b, k)
+		b.ReportMetric(took.Seconds(), "s/50-sessions")
+		p.Close()
+	}
+}
+
 // BenchmarkSmallCall asks netconfd for nothing, over a warm session.
 func BenchmarkSmallCall(b *testing.B) {
 	k := netconfd.Start(b, netconfd.Options{})

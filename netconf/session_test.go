@@ -185,6 +185,27 @@ func TestLargeReply(t *testing.T) {
 	}
 }
 
+// TestEndlessReply never ends: the session does, with its call.
+func TestEndlessReply(t *testing.T) {
+	t.Parallel()
+	s := serve(t, Options{MaxMessage: 1 << 20, Reply: tree.Limits{Bytes: 1 << 10}}, func(c *Conn) {
+		id, _ := ask(t, c).Root.Attr(tree.Name{Local: "message-id"})
+		text := fmt.Sprintf(reply, id, "")
+		for {
+			if _, err := fmt.Fprintf(c.rwc, "\n#%d\n%s", len(text), text); err != nil {
+				return
+			}
+			text = strings.Repeat("x", 1000)
+		}
+	})
+	if err := s.Discard(t.Context()); err == nil {
+		t.Error("an answer without an end was taken")
+	}
+	if <-s.Done(); !errors.Is(s.Err(), ErrTooLarge) {
+		t.Errorf("the session ended with %v", s.Err())
+	}
+}
+
 // TestPatience ends calls by their context, and takes late answers.
 func TestPatience(t *testing.T) {
 	t.Parallel()

@@ -59,6 +59,8 @@ func (k *Kit) startSSH(ctx context.Context) error {
 
 func (k *Kit) oneSSH(ctx context.Context, n int, devices []*Device) error {
 	// MaxStartups: the default refuses connections by chance when many come at once.
+	// SetEnv: nothing that the user's shell runs at its start is any business of ours;
+	// some of it takes longer than the session.
 	config := fmt.Sprintf(`HostKey %[1]s/hostkey
 PidFile none
 AuthorizedKeysFile %[1]s/authorized_keys
@@ -69,6 +71,7 @@ KbdInteractiveAuthentication no
 PermitRootLogin prohibit-password
 UseDNS no
 MaxStartups 500:30:1000
+SetEnv HOME=%[1]s SHLVL=1
 Subsystem netconf %[1]s/subsystem
 `, k.dir)
 	for _, d := range devices {
