@@ -10,7 +10,8 @@ import (
 )
 
 // The bounds of one Compile: how many nodes all modules may come to with every
-// uses written out, and how deep statements nest in them.
+// uses written out (each module at most half of what is left, so that one can't
+// take it all), and how deep statements nest in them.
 const (
 	maxNodes = 400_000
 	maxDepth = 150
@@ -41,8 +42,8 @@ var kinds = map[string]Kind{
 
 // spend counts what is built, so that a small text can't make a huge schema.
 func (c *compiler) spend(at *stmt, n int) error {
-	if c.spent += n; c.spent > maxNodes {
-		return faultAt(at, "take away modules that nobody needs", "the modules have more than %d nodes together", maxNodes)
+	if c.spent += n; c.spent > c.limit {
+		return faultAt(at, "take away modules that nobody needs", "the module, or all together, have more nodes than the %d that are allowed", maxNodes)
 	}
 	return nil
 }

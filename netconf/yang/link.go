@@ -88,7 +88,7 @@ func (c *compiler) link(s *Schema, modules []*module) {
 			if n := s.root.follow(d.path); n == nil {
 				c.warnAt(d.at, "the deviation is left out; give the module that has the node", "there is no node %s", clip(d.at.Argument))
 			} else if err := d.apply(n); err != nil {
-				c.warnErr(m.name, "", err)
+				c.warnErr(m.name, err, "the rest of the deviation is left out")
 			}
 		}
 	}

@@ -15,6 +15,8 @@ var controllerStub string
 
 const controller = "clixon-controller"
 
+const leftOut = "the module is left out until then"
+
 // library is what texts were given, by name.
 type library struct {
 	modules    map[string][]*source // the newest revision first
@@ -62,7 +64,7 @@ func (c *compiler) take(m Module) *stmt {
 	}
 	at, err := parse(file, m.Text)
 	if err != nil {
-		c.warnErr(m.Name, file, err)
+		c.warnErr(m.Name, err, leftOut)
 		return nil
 	}
 	shelf := c.lib.modules
@@ -139,7 +141,7 @@ func (c *compiler) open(main *source) *module {
 	m.state = done
 	if m.err != nil {
 		m.body, m.augments, m.deviates = nil, nil, nil
-		c.warnErr(m.name, c.lib.texts[main.at].File, m.err)
+		c.warnErr(m.name, m.err, leftOut)
 	}
 	return m
 }

@@ -91,7 +91,8 @@ type compiler struct {
 	types    map[*stmt]*Type
 	programs map[string]*regexp.Regexp
 	spent    int // of maxNodes
-	program0 int // of maxProgramAll
+	limit    int // of what may be spent by the module that is compiled
+	regexps  int // of maxProgramAll
 	typedefs int // the depth of the chain that is being followed
 }
 
@@ -143,6 +144,7 @@ func (c *compiler) info(m *module) ModuleInfo {
 
 // compile compiles the body of a module whose imports are there.
 func (c *compiler) compile(m *module) error {
+	c.limit = c.spent + (maxNodes-c.spent)/2
 	for _, src := range m.sources {
 		x := site{mod: m, scope: src.scope}
 		nodes, err := c.expand(src.at, x)
@@ -172,22 +174,19 @@ func (c *compiler) warnAt(at *stmt, hint, format string, a ...any) {
 	c.warn(Warning{File: file, Line: line, Column: column, Message: fmt.Sprintf(format, a...), Hint: hint})
 }
 
-// warnErr tells that a module is left out.
-func (c *compiler) warnErr(name, file string, err error) {
-	w := Warning{Module: name, File: file, Hint: "the module is left out until then"}
-	var e *stmtError
-	if errors.As(err, &e) {
-		w.File, w.Line, w.Column = place(e.at)
-		w.Message, w.Hint = e.message, e.hint+"; the module is left out until then"
-	} else {
-		w.Message = err.Error()
+// warnErr tells of a fault, and what follows from it.
+func (c *compiler) warnErr(name string, err error, so string) {
+	w := Warning{Module: name, Message: err.Error(), Hint: so}
+	var f *fault
+	if errors.As(err, &f) {
+		w = Warning{Module: name, File: f.file, Line: f.line, Column: f.column, Message: f.message, Hint: f.hint + "; " + so}
 	}
 	c.warn(w)
 }
 
 // program compiles a regular expression within the bound of all.
 func (c *compiler) program(text string, size int) (*regexp.Regexp, error) {
-	if c.program0 += size; c.program0 > maxProgramAll {
+	if c.regexps += size; c.regexps > maxProgramAll {
 		return nil, errors.New("the patterns of all modules are too large together")
 	}
 	return regexp.Compile(text)

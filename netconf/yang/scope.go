@@ -2,6 +2,7 @@ package yang
 
 import (
 	"strings"
+	"unicode"
 )
 
 // module is a module with its submodules, in one revision.
@@ -160,10 +161,15 @@ func (sc *scope) identity(at *stmt) (*identity, error) {
 	return nil, faultAt(at, "correct the name, or define it", "there is no identity %s", clip(at.Argument))
 }
 
-// clip keeps what a message quotes short.
+// clip keeps what a message quotes short, and free of what a terminal obeys.
 func clip(s string) string {
 	if len(s) > 80 {
-		return strings.ToValidUTF8(s[:77], "") + "…"
+		s = strings.ToValidUTF8(s[:77], "") + "…"
 	}
-	return s
+	return strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return unicode.ReplacementChar
+	}, s)
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	goyang "github.com/openconfig/goyang/pkg/yang"
 )
@@ -23,23 +24,40 @@ type stmt = goyang.Statement
 // parse reads the text of one module or submodule.
 func parse(file, text string) (*stmt, error) {
 	if len(text) > maxText {
-		return nil, fmt.Errorf("%s: the module is larger than %d MiB; split it into submodules", file, maxText>>20)
+		return nil, &fault{file: file, message: fmt.Sprintf("the module is larger than %d MiB", maxText>>20), hint: "split it into submodules"}
+	}
+	if !utf8.ValidString(text) {
+		return nil, &fault{file: file, message: "the text is not UTF-8", hint: "write it as UTF-8"}
 	}
 	if err := guard(file, text); err != nil {
 		return nil, err
 	}
 	list, err := goyang.Parse(text, file)
 	if err != nil {
-		line, _, _ := strings.Cut(err.Error(), "\n")
-		if !strings.HasPrefix(line, file+":") {
-			line = file + ": " + line
-		}
-		return nil, fmt.Errorf("%s; correct the YANG text", line)
+		return nil, syntaxFault(file, err)
 	}
 	if len(list) != 1 || (list[0].Keyword != "module" && list[0].Keyword != "submodule") || !isIdentifier(list[0].Argument) {
-		return nil, fmt.Errorf("%s:1:1: this is not one YANG module or submodule; put each into a file of its own", file)
+		return nil, &fault{file, 1, 1, "this is not one YANG module or submodule", "put each into a file of its own"}
 	}
 	return list[0], nil
+}
+
+// syntaxFault takes the first of goyang's errors apart: `file:line:column: text`.
+func syntaxFault(file string, err error) error {
+	f := &fault{file: file, hint: "correct the YANG text"}
+	f.message, _, _ = strings.Cut(err.Error(), "\n")
+	if rest, ok := strings.CutPrefix(f.message, file+":"); ok {
+		f.message = rest
+		if parts := strings.SplitN(rest, ":", 3); len(parts) == 3 {
+			f.line, _ = strconv.Atoi(parts[0])
+			f.column, _ = strconv.Atoi(parts[1])
+			f.message = parts[2]
+		}
+	}
+	if f.message = clip(strings.TrimSpace(f.message)); f.message == "" {
+		f.message = "this is no YANG"
+	}
+	return f
 }
 
 // guard refuses what the statement parser would take too much stack or time
@@ -81,7 +99,8 @@ func guard(file, text string) error {
 		}
 		if depth > maxNesting || joins > maxJoins {
 			line := 1 + strings.Count(text[:min(i, len(text))], "\n")
-			return fmt.Errorf("%s:%d:1: statements are nested deeper than %d, or more than %d strings are joined; write the module in a simpler way", file, line, maxNesting, maxJoins)
+			message := fmt.Sprintf("statements are nested deeper than %d, or more than %d strings are joined", maxNesting, maxJoins)
+			return &fault{file, line, 1, message, "write the module in a simpler way"}
 		}
 	}
 	return nil
@@ -137,19 +156,20 @@ func place(s *stmt) (file string, line, column int) {
 	return rest, line, column
 }
 
-// stmtError is a fault at a statement.
-type stmtError struct {
-	at      *stmt
-	message string
-	hint    string
+// fault is what keeps a module from being compiled, at its place.
+type fault struct {
+	file          string
+	line, column  int
+	message, hint string
 }
 
-func (e *stmtError) Error() string {
-	return e.at.Location() + ": " + e.message + "; " + e.hint
+func (f *fault) Error() string {
+	return fmt.Sprintf("%s:%d:%d: %s; %s", f.file, f.line, f.column, f.message, f.hint)
 }
 
 func faultAt(at *stmt, hint, format string, a ...any) error {
-	return &stmtError{at, fmt.Sprintf(format, a...), hint}
+	file, line, column := place(at)
+	return &fault{file, line, column, fmt.Sprintf(format, a...), hint}
 }
 
 // isIdentifier says whether a text is an identifier of RFC 7950 section 6.2.

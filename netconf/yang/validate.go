@@ -63,7 +63,10 @@ type frame struct {
 
 func (v *validator) fault(f *frame, n *tree.Node, path, hint, format string, a ...any) {
 	if len(v.faults) < maxFaults {
-		v.faults = append(v.faults, Fault{f.path() + path, n.Line, n.Column, fmt.Sprintf(format, a...), hint})
+		if path = f.path() + path; path == "" {
+			path = "/"
+		}
+		v.faults = append(v.faults, Fault{path, n.Line, n.Column, fmt.Sprintf(format, a...), hint})
 	}
 }
 
