@@ -57,14 +57,16 @@ func (f *filter) tally(d *Def) *tally {
 	return t
 }
 
-// pick selects a node with that content; none is all of it.
+// pick selects a node with that content; none is all of it. Of a container with
+// presence all is selected, as servers differ in whether they show one in which
+// nothing else is.
 func (f *filter) pick(d *Def, keys, content []*Node) {
 	t := f.tally(d)
 	switch {
 	case d.Kind == List && len(keys) == len(d.Keys) && len(keys) > 0:
 		nodes := make([]*Node, 0, len(keys)+len(content))
 		t.nodes = append(t.nodes, &Node{Name: d.Name, Children: append(append(nodes, keys...), content...)})
-	case len(content) > 0 && d.Kind == Container:
+	case len(content) > 0 && !d.owned():
 		t.nodes = append(t.nodes, &Node{Name: d.Name, Children: content})
 	default:
 		t.all = true
