@@ -91,12 +91,6 @@ type sourceState struct {
 	status  SourceStatus
 }
 
-// activity is one batch under way, in its lane.
-type activity struct {
-	changes []Change
-	run     string
-}
-
 // firstSeen is when a schedule was first seen: turns before that never were.
 type firstSeen struct {
 	schedule string

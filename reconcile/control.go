@@ -210,7 +210,7 @@ func (a *Agent) Resources(context.Context) ([]ResourceStatus, error) {
 		st := ResourceStatus{Record: w.Record, Reason: c.Reason, Problems: c.Problems}
 		st.Kind, st.Name, st.Source, st.File = c.Kind, c.Name, c.Source, c.File
 		st.State = stateOf(c, w.Record)
-		if act := a.busy[a.lane(c)]; act != nil && slices.ContainsFunc(act.changes, func(x Change) bool { return x.Name == c.Name }) {
+		if act := a.within(c); act != nil {
 			st.State, st.Run = "running", act.run
 		}
 		if len(c.Next) > 0 {

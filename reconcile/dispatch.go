@@ -54,10 +54,12 @@ func (a *Agent) step(ctx context.Context) (next time.Time, pending int) {
 		lanes[lane] = append(lanes[lane], w)
 	}
 	for _, lane := range order {
-		if a.busy[lane] != nil || a.busyOf(lanes[lane][0].Change.Kind) >= a.MaxRuns {
+		first := lanes[lane][0].Change
+		place := a.place(first)
+		if place == "" || a.busyOf(first.Kind) >= a.MaxRuns {
 			continue // whatever ends next wakes the loop
 		}
-		a.start(ctx, lane, lanes[lane])
+		a.start(ctx, place, lanes[lane])
 	}
 	ops := append(a.skipTurns(lanes["skip"]), a.baseline(seen)...)
 	next = a.nextLook(began)
@@ -118,17 +120,17 @@ func (a *Agent) turn(w Work) store.Op {
 
 // start hands a batch to its kind in a goroutine of its own. The caller holds mu.
 func (a *Agent) start(ctx context.Context, lane string, batch []Work) {
-	act := &activity{}
+	var changes []Change
 	var ops []store.Op
 	for _, w := range batch {
-		act.changes = append(act.changes, w.Change)
+		changes = append(changes, w.Change)
 		key := w.Change.Kind + "/" + w.Change.Name
 		delete(a.explicit, key)
 		if w.Cause == "schedule" {
 			ops = append(ops, a.turn(w))
 		}
 	}
-	a.busy[lane] = act
+	a.busy[lane] = newActivity("", changes...)
 	a.work.Go(func() {
 		_ = a.commit(ctx, ops...)
 		for i := range batch {
@@ -333,7 +335,7 @@ func (a *Agent) Claim(kind, name, run string) (done func()) {
 	lane := a.lane(Change{Kind: kind, Name: name})
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.busy[lane] = &activity{run: run, changes: []Change{{Kind: kind, Name: name}}}
+	a.busy[lane] = newActivity(run, Change{Kind: kind, Name: name})
 	a.work.Add(1)
 	return func() {
 		a.mu.Lock()

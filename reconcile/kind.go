@@ -34,7 +34,7 @@ type Kind interface {
 	// applied, nil when there is none), the details, the payload. It is pure.
 	Describe(change *Change, want *Resource, applied []byte)
 	// Lane names the work that must not overlap: changes of one lane are
-	// applied one batch after the other, lanes side by side.
+	// applied one batch after the other, lanes side by side; see [Overlapper].
 	Lane(change Change) string
 	// Apply carries a batch of one lane out, idempotently, and reports each
 	// change's outcome exactly once. It returns when all are reported.

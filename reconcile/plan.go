@@ -128,7 +128,7 @@ func (a *Agent) decide(key string, gone map[string]bool, now time.Time) Work {
 	}
 	s.Refused = a.refused[key].why
 	s.Hold = a.holdOf(c.Source)
-	if act := a.busy[a.lane(c)]; act != nil {
+	if act := a.before(c); act != nil {
 		s.Busy = act.run
 		if s.Busy == "" {
 			s.Busy = "of an earlier change"
@@ -172,13 +172,6 @@ func requester(r Record) string {
 		return r.Retry.By
 	}
 	return ""
-}
-
-func (a *Agent) lane(c Change) string {
-	if k := a.kinds[c.Kind]; k != nil {
-		return c.Kind + ":" + k.Lane(c)
-	}
-	return c.Kind + ":" + c.Name
 }
 
 // laneOf is lane for a resource that is known by its key.

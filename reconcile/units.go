@@ -49,11 +49,12 @@ type Units struct {
 }
 
 var (
-	_ Kind     = (*Units)(nil)
-	_ Selector = (*Units)(nil)
-	_ Arranger = (*Units)(nil)
-	_ Noter    = (*Units)(nil)
-	_ Watcher  = (*Units)(nil)
+	_ Kind       = (*Units)(nil)
+	_ Selector   = (*Units)(nil)
+	_ Overlapper = (*Units)(nil)
+	_ Arranger   = (*Units)(nil)
+	_ Noter      = (*Units)(nil)
+	_ Watcher    = (*Units)(nil)
 )
 
 // NewUnits makes the kind. Attach completes it.
@@ -89,8 +90,14 @@ func (k *Units) Lane(c Change) string {
 	if k.slow[c.Name] {
 		return "slow units"
 	}
-	return "units"
+	return quickUnits
 }
+
+const quickUnits = "units"
+
+// Overlaps implements [Overlapper]: a batch is over when its last unit has been
+// watched for a moment, and systemd need not stand idle meanwhile.
+func (k *Units) Overlaps(lane string) bool { return lane == quickUnits }
 
 // setSlow notes whether a unit's job takes long, and gives whether it did so
 // before.
