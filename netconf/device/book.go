@@ -35,6 +35,7 @@ type book struct {
 	wants     map[string]map[string]string // device → owner → digest: the wishes, by device
 	added     int                          // outputs that came since the last sweep
 	late      map[string]Write             // what is true already and is yet to be written
+	untidy    chan struct{}                // has room for one: there is something for tidy
 
 	// sweeping is held for writing while outputs are taken away, so that no commit
 	// comes to need one of them meanwhile.
@@ -45,7 +46,7 @@ type book struct {
 func openBook(ctx context.Context, keep Keeper) (*book, error) {
 	b := &book{
 		keep: keep, records: map[string]Record{}, wishes: map[string]wish{}, decisions: map[string]decision{},
-		outputs: map[string]*tree.Node{}, wants: map[string]map[string]string{}, late: map[string]Write{},
+		outputs: map[string]*tree.Node{}, wants: map[string]map[string]string{}, late: map[string]Write{}, untidy: make(chan struct{}, 1),
 	}
 	all, err := keep.Load(ctx)
 	if err != nil {
@@ -121,6 +122,14 @@ func (b *book) needed(f func(string)) {
 
 // sweepAfter is how many outputs may come before the unneeded ones go.
 const sweepAfter = 256
+
+// notice says that there is something for tidy.
+func (b *book) notice() {
+	select {
+	case b.untidy <- struct{}{}:
+	default:
+	}
+}
 
 // tidy writes what is late and, when enough has come, takes away the outputs
 // that nobody needs any more.

@@ -263,7 +263,10 @@ func (s *boxSession) Lock(ctx context.Context, d netconf.Datastore) error {
 		b := s.box
 		switch {
 		case b.locks[d] != 0:
-			return no("lock-denied", fmt.Sprintf("locked by session %d", b.locks[d]))
+			err := no("lock-denied", "it is locked").(netconf.RPCErrors)
+			id := &tree.Node{Name: tree.Name{Space: tree.BaseSpace, Local: "session-id"}, Value: fmt.Sprint(b.locks[d])}
+			err[0].Info = &tree.Node{Name: tree.Name{Space: tree.BaseSpace, Local: "error-info"}, Children: []*tree.Node{id}}
+			return err
 		case d == netconf.Candidate && !tree.Equal(b.candidate, b.running):
 			return no("lock-denied", "candidate has already been modified")
 		case d == netconf.Running && b.pending != nil && b.pending.session != s.id:
@@ -332,8 +335,8 @@ func (s *boxSession) EditConfig(ctx context.Context, o netconf.EditOptions, edit
 		if o.Target == netconf.Running {
 			if b.strict != nil {
 				if err := b.strict(now); err != nil {
-					if o.ErrorOption == "" { // half of it is done
-						b.set(&tree.Node{Name: now.Name, Children: now.Children[:len(now.Children)/2]})
+					if o.ErrorOption == "" { // what it has done by then stays
+						b.set(now)
 					}
 					return err
 				}

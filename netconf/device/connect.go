@@ -113,18 +113,31 @@ func (d *device) recover(ctx context.Context, s Session) error {
 	}
 	wants := d.m.book.wantsOf(d.name)
 	target, held := map[string]string{}, map[string]string{}
+	refused := map[string]Refusal{}
 	for owner := range r.Next {
 		target[owner], held[owner] = wants[owner], r.Held[owner]
+		if no, ok := r.Refused[owner]; ok && no.Digest == wants[owner] {
+			target[owner], refused[owner] = r.Held[owner], no
+		}
 	}
 	err := d.single(ctx, s, target)
 	if _, no := errors.AsType[*UnreachableError](err); err != nil && !no && !busy(err) {
-		d.refused(target, err)
+		d.refused("", err)
 		err = d.single(ctx, s, held)
 	}
 	if err != nil {
 		return err
 	}
 	d.m.forget()
+	if len(refused) > 0 {
+		r := d.record()
+		for owner, no := range refused {
+			r = r.Refuse(owner, no)
+		}
+		e := d.m.book.entry()
+		e.record(d.name, r)
+		e.later()
+	}
 	d.tell(Event{Type: TransactionRecovered, Level: Info, Owners: sortedKeys(target), Message: "device " + d.name + " was left in the middle of a change, and is at its end now", Fields: map[string]any{"transaction": r.Push}})
 	return nil
 }
@@ -150,14 +163,16 @@ func (d *device) push(s Session, t *transaction, target map[string]string) *push
 	return &push{d: d, s: s, f: d.f, id: t.id, target: target, outs: t.outs, timeout: d.m.config.ConfirmTimeout}
 }
 
-// refused notes that the device said no to wishes.
-func (d *device) refused(target map[string]string, err error) {
-	for owner := range target {
+// refused notes that the device said no to an owner's wish, or to a repair.
+func (d *device) refused(owner string, err error) {
+	e := Event{Type: DeviceRefused, Level: Error, Message: err.Error()}
+	if owner != "" {
+		e.Owners = []string{owner}
 		d.mu.Lock()
 		d.no[owner] = err
 		d.mu.Unlock()
 	}
-	d.tell(Event{Type: DeviceRefused, Level: Error, Owners: sortedKeys(target), Message: err.Error()})
+	d.tell(e)
 }
 
 // changedBy says whether a notification tells of a change that somebody else made.

@@ -99,6 +99,7 @@ func (e *entry) later() {
 		b.late[w.Key] = w
 	}
 	e.enact()
+	b.notice()
 }
 
 // fresh gives the writes of the outputs that are not kept yet.
@@ -118,7 +119,9 @@ func (e *entry) enact() {
 	for _, o := range e.outputs {
 		if e.b.outputs[o.digest] == nil {
 			e.b.outputs[o.digest] = o.node
-			e.b.added++
+			if e.b.added++; e.b.added >= sweepAfter {
+				e.b.notice()
+			}
 		}
 	}
 	for _, f := range e.then {

@@ -135,18 +135,26 @@ func (m *Manager) Run(ctx context.Context) error {
 
 // keepTidy writes what is late, a moment after it became true.
 func (m *Manager) keepTidy(ctx context.Context) {
-	const pause = 200 * time.Millisecond
+	const pause, again = 200 * time.Millisecond, 10 * time.Second
+	wait := pause
 	for {
 		select {
-		case <-time.After(pause):
+		case <-m.book.untidy:
+		case <-ctx.Done():
+		}
+		select {
+		case <-time.After(wait):
 		case <-ctx.Done():
 			ending, cancel := m.ending(ctx)
 			defer cancel()
 			_ = m.book.tidy(ending) // what isn't written is found out anew
 			return
 		}
+		wait = pause
 		if err := m.book.tidy(ctx); err != nil && ctx.Err() == nil {
 			m.config.Tell(Event{Type: DeviceStateDegraded, Level: Error, Message: err.Error()})
+			m.book.notice()
+			wait = again
 		}
 	}
 }

@@ -6,8 +6,8 @@ import (
 	"github.com/abide-agent/abide/netconf/tree"
 )
 
-// policyOf gives the policy of a path: that of the rule that fits and has the
-// most steps, of two such the first.
+// policyOf gives the policy of a path: that of the rule that fits and says most,
+// in steps and then in keys; of two such the first.
 func policyOf(rules []Rule, path string) Policy {
 	have, err := tree.ParsePath(path)
 	if err != nil {
@@ -16,11 +16,20 @@ func policyOf(rules []Rule, path string) Policy {
 	best, policy := 0, Revert
 	for _, r := range rules {
 		want, err := tree.ParsePath(r.Path)
-		if err == nil && len(want) > best && covers(want, have) {
-			best, policy = len(want), r.Policy
+		if err == nil && weight(want) > best && covers(want, have) {
+			best, policy = weight(want), r.Policy
 		}
 	}
 	return policy
+}
+
+func weight(rule []tree.Step) int {
+	const most = 1 << 10 // keys
+	w := most * len(rule)
+	for _, step := range rule {
+		w += len(step.Keys)
+	}
+	return w
 }
 
 // covers says whether have is rule or below it. A step of the rule without keys

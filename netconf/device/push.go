@@ -59,6 +59,10 @@ func (p *push) prepare(ctx context.Context) error {
 	}
 	for _, ds := range p.f.locks() {
 		if err := p.s.Lock(ctx, ds); err != nil {
+			if lockedBy(err) == fmt.Sprint(p.s.ID()) {
+				p.lost = true // it said that it had given the lock back
+				return p.d.drop(p.s, fmt.Errorf("lock: %w", err))
+			}
 			return p.fail("lock", err)
 		}
 		p.locked = append(p.locked, ds)

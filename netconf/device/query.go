@@ -189,9 +189,6 @@ func (m *Manager) Diff(ctx context.Context, name string) (out Difference, err er
 		if err := p.read(ctx); err != nil {
 			return err
 		}
-		if p.quiet() {
-			return nil
-		}
 		after, err := tree.ApplyEdit(p.observed, p.plan.Edit, d.ledger.schema)
 		if err != nil {
 			return err

@@ -89,3 +89,17 @@ func refusal(err error) bool {
 
 // busy says whether another session is in the way.
 func busy(err error) bool { return netconf.HasTag(err, "lock-denied", "in-use", "resource-denied") }
+
+// lockedBy gives the session that holds a lock, as the device tells it.
+func lockedBy(err error) string {
+	var list netconf.RPCErrors
+	if !errors.As(err, &list) {
+		return ""
+	}
+	for _, e := range list {
+		if id := e.Info.Child(tree.Name{Space: tree.BaseSpace, Local: "session-id"}); e.Tag == "lock-denied" && id != nil {
+			return id.Value
+		}
+	}
+	return ""
+}

@@ -2,6 +2,7 @@ package device
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/abide-agent/abide/netconf"
 	"github.com/abide-agent/abide/netconf/tree"
@@ -15,7 +16,7 @@ func (p *push) undo(ctx context.Context) bool {
 		p.moved = false
 	}
 	if p.lost {
-		return p.stage <= edited // the candidate's edits are discarded before the next lock
+		return p.stage == untouched // an edit that is left in the candidate has to go, too
 	}
 	switch {
 	case p.stage == untouched:
@@ -96,8 +97,9 @@ func (p *push) undone(ctx context.Context) bool {
 // release gives the locks back, whatever happened.
 func (p *push) release(ctx context.Context) {
 	for i := len(p.locked) - 1; i >= 0 && !p.lost; i-- {
-		if err := p.s.Unlock(ctx, p.locked[i]); err != nil && !answered(err) {
-			p.fail("unlock", err)
+		if err := p.s.Unlock(ctx, p.locked[i]); err != nil {
+			p.lost = true // whose locks go with it
+			_ = p.d.drop(p.s, fmt.Errorf("unlock: %w", err))
 		}
 	}
 	p.locked = nil

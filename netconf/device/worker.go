@@ -137,29 +137,62 @@ func (d *device) follow(ctx context.Context, again []string) error {
 }
 
 // bring makes the device have the outputs of target, or notes what it refuses:
-// of several owners just the one that is to blame.
+// of several owners just those that are to blame.
 func (d *device) bring(ctx context.Context, s Session, target map[string]string) error {
-	err := d.single(ctx, s, target)
-	if !permanent(err) {
+	no, err := d.halves(ctx, s, target)
+	if err != nil {
 		return err
 	}
-	owners := sortedKeys(target)
-	if len(owners) > 1 {
-		for _, half := range [][]string{owners[:len(owners)/2], owners[len(owners)/2:]} {
-			part := map[string]string{}
-			for _, o := range half {
-				part[o] = target[o]
-			}
-			if err := d.bring(ctx, s, part); err != nil {
+	if len(no) > 0 && len(no) < len(target) {
+		// What was refused may have needed what came after it, or had to wait until it
+		// was gone.
+		for _, owner := range sortedKeys(no) {
+			again, err := d.halves(ctx, s, map[string]string{owner: target[owner]})
+			if err != nil {
 				return err
 			}
+			if delete(no, owner); again[owner] != nil {
+				no[owner] = again[owner]
+			}
 		}
+	}
+	if len(no) == 0 {
 		return nil
 	}
-	d.refused(target, err)
-	e := d.m.book.entry()
-	e.record(d.name, d.record().Refuse(owners[0], Refusal{Digest: target[owners[0]], Text: err.Error(), At: time.Now()}))
+	r, e := d.record(), d.m.book.entry()
+	for _, owner := range sortedKeys(no) {
+		d.refused(owner, no[owner])
+		r = r.Refuse(owner, Refusal{Digest: target[owner], Text: no[owner].Error(), At: time.Now()})
+	}
+	e.record(d.name, r)
 	return e.commit(ctx)
+}
+
+// halves pushes to the device, and finds who is refused by halves. The error
+// is one that isn't an owner's.
+func (d *device) halves(ctx context.Context, s Session, target map[string]string) (no map[string]error, err error) {
+	err = d.single(ctx, s, target)
+	if !permanent(err) {
+		return nil, err
+	}
+	owners := sortedKeys(target)
+	no = map[string]error{}
+	if len(owners) == 1 {
+		no[owners[0]] = err
+		return no, nil
+	}
+	for _, half := range [][]string{owners[:len(owners)/2], owners[len(owners)/2:]} {
+		part := map[string]string{}
+		for _, o := range half {
+			part[o] = target[o]
+		}
+		more, err := d.halves(ctx, s, part)
+		if err != nil {
+			return nil, err
+		}
+		maps.Copy(no, more)
+	}
+	return no, nil
 }
 
 // permanent says whether an error stays the same until somebody changes something.
@@ -188,8 +221,12 @@ func (d *device) noteError(err error) {
 
 // watch looks for drift, when it is time or when something hints at it.
 func (d *device) watch(ctx context.Context) error {
+	s, err := d.connect(ctx) // it may have been lost in the end
+	if err != nil {
+		return err
+	}
 	d.mu.Lock()
-	s, suspect := d.session, d.suspect
+	suspect := d.suspect
 	d.suspect = false
 	d.mu.Unlock()
 	if len(d.record().Held) == 0 {
@@ -238,7 +275,7 @@ func (d *device) check(ctx context.Context, s Session) error {
 	t.pushes[0].all = true
 	if _, err := t.run(ctx); err != nil {
 		if permanent(err) {
-			d.refused(nil, err)
+			d.refused("", err)
 			return nil // it is looked at again when the time has come
 		}
 		return err

@@ -120,6 +120,14 @@ func (w *world) start(killAt int) {
 	w.life, w.m = l, m
 }
 
+// restartWith goes on with other settings.
+func (w *world) restartWith(c Config) {
+	w.t.Helper()
+	w.stop()
+	w.config = c
+	w.start(0)
+}
+
 // stop ends the life in good order.
 func (w *world) stop() {
 	w.life.end()
