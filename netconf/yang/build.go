@@ -15,6 +15,7 @@ import (
 const (
 	maxNodes = 400_000
 	maxDepth = 150
+	maxKeys  = 64
 )
 
 var errNoType = errors.New("the leaf has no type")
@@ -195,7 +196,9 @@ func (n *Node) keys(s *stmt) error {
 		if slices.Contains(n.Keys, local) {
 			return faultAt(s, "name it once", "the key of the list %s names %s twice", s.Argument, clip(key))
 		}
-		n.Keys = append(n.Keys, leaf.Name.Local)
+		if n.Keys = append(n.Keys, leaf.Name.Local); len(n.Keys) > maxKeys {
+			return faultAt(s, "take fewer", "the list %s has more than %d keys", s.Argument, maxKeys)
+		}
 	}
 	slices.SortStableFunc(n.children, func(a, b *Node) int { // keys come first in documents
 		return cmp.Compare(n.keyOrder(a), n.keyOrder(b))

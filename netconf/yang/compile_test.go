@@ -244,6 +244,12 @@ func TestCompileIsBounded(t *testing.T) {
 	for i := range 20_000 {
 		fmt.Fprintf(&chain, "typedef t%d { type t%d; }\n", i, i+1)
 	}
+	var manyKeys, manyLeafs, deviations strings.Builder
+	for i := range 40_000 {
+		fmt.Fprintf(&manyKeys, "k%d ", i)
+		fmt.Fprintf(&manyLeafs, "leaf k%d { type int8; } ", i)
+		fmt.Fprintf(&deviations, "deviation /a:c/a:k%d { deviate not-supported; } ", i)
+	}
 	deep.WriteString(strings.Repeat("container c { ", 1_000_000))
 	for name, body := range map[string]string{
 		"groupings that double":         doubling.String() + "grouping g40 { leaf l { type string; } } uses g0;",
@@ -251,6 +257,9 @@ func TestCompileIsBounded(t *testing.T) {
 		"unions that double":            unions.String() + "typedef t40 { type int8; } leaf l { type t0; }",
 		"leafrefs that double":          leafrefs.String() + "leaf l40 { type int8; }",
 		"typedefs in a long chain":      chain.String() + "typedef t20000 { type string; } leaf l { type t0; }",
+		"augments of one node":          "container c;" + strings.Repeat("augment /a:c { leaf l { type int8; } }", 60_000),
+		"many keys":                     "list k { key \"" + manyKeys.String() + "\"; " + manyLeafs.String() + " }",
+		"many children that go":         "container c { " + manyLeafs.String() + " } " + deviations.String(),
 		"braces":                        deep.String(),
 		"braces behind a comment sign":  strings.Repeat("a// {\n", 1_000_000),
 		"braces after a short comment":  strings.Repeat("/*/ a {\n", 1_000_000),

@@ -18,7 +18,7 @@ func (v *validator) entries(f *frame, def *Node, nodes []*tree.Node) {
 				continue // is told already
 			}
 			if seen[value] {
-				v.fault(f, n, def.step(), "take one away", "the value %q is there twice", clip(n.Value))
+				v.fault(f, n, def.step(), "take one away", "%s is there twice", def.quote(n))
 			}
 			seen[value] = true
 		}

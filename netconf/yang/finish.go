@@ -39,6 +39,7 @@ func (f *finisher) settle(n *Node, state bool) {
 	if n.Type != nil && n.Default == nil && n.Type.HasDefault && !n.Mandatory && n.Min == 0 {
 		n.Default = []string{n.Type.Default}
 	}
+	n.prune()
 	for _, child := range n.children {
 		f.settle(child, n.ReadOnly)
 	}
@@ -74,17 +75,18 @@ func (n *Node) demanding() bool {
 // fill takes the nodes that hold data into an index, through choices and cases.
 // The second of two equal names goes.
 func (f *finisher) fill(n, from *Node) {
-	for _, child := range slices.Clone(from.children) {
+	for _, child := range from.children {
 		switch {
 		case child.Kind == Choice || child.Kind == Case:
 			f.fill(n, child)
 		case n.index[child.Name] != nil:
 			f.warnAt(child.at, "the second is left out; rename one", "%s stands twice in %s", child.Name.Local, n.Name.Local)
-			child.detach()
+			child.gone = true
 		default:
 			n.index[child.Name] = child
 		}
 	}
+	from.prune()
 }
 
 // unique follows the paths of a unique statement.
@@ -174,7 +176,7 @@ func (t *Type) references() []*Type {
 // define builds the definitions that trees are handled by. From here on the
 // statements aren't needed any more.
 func (f *finisher) define(def *tree.Def, n *Node, cases []tree.CaseOf) {
-	n.at, n.uniques = nil, nil
+	n.at, n.uniques, n.byName = nil, nil, nil
 	for _, child := range n.children {
 		switch child.Kind {
 		case Choice:

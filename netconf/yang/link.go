@@ -109,7 +109,7 @@ func (d *deviation) apply(n *Node) error {
 	for _, how := range all(d.at, "deviate") {
 		switch how.Argument {
 		case "not-supported":
-			n.detach()
+			n.gone = true
 			return nil
 		case "add", "replace":
 			before := n.Default

@@ -72,20 +72,18 @@ func (c *compiler) take(m Module) *stmt {
 		shelf = c.lib.submodules
 	}
 	revision := revisionOf(at)
-	same := func(s *source) bool { return revisionOf(s.at) == revision }
-	if i := slices.IndexFunc(shelf[at.Argument], same); i >= 0 {
+	i, known := slices.BinarySearchFunc(shelf[at.Argument], revision, func(s *source, r string) int {
+		return strings.Compare(r, s.revision) // the newest first
+	})
+	if known {
 		if other := c.lib.texts[shelf[at.Argument][i].at]; other.Text != m.Text {
 			c.warnAt(at, "keep one of the two", "this is another text of %s, which %s has already", nameAt(at.Argument, revision), other.File)
 		}
 		return nil
 	}
-	src := &source{at: at}
 	m.Name, m.Revision, m.File = at.Argument, revision, file
 	c.lib.texts[at] = m
-	shelf[at.Argument] = append(shelf[at.Argument], src)
-	slices.SortStableFunc(shelf[at.Argument], func(a, b *source) int {
-		return strings.Compare(revisionOf(b.at), revisionOf(a.at))
-	})
+	shelf[at.Argument] = slices.Insert(shelf[at.Argument], i, &source{at: at, revision: revision})
 	return at
 }
 
@@ -113,7 +111,7 @@ func pick(shelf []*source, by *stmt) *source {
 	}
 	if want := arg(by, "revision-date"); want != "" {
 		for _, s := range shelf {
-			if revisionOf(s.at) == want {
+			if s.revision == want {
 				return s
 			}
 		}
@@ -128,7 +126,7 @@ func (c *compiler) open(main *source) *module {
 		return main.mod
 	}
 	m := &module{
-		name: main.at.Argument, revision: revisionOf(main.at),
+		name: main.at.Argument, revision: main.revision,
 		space: arg(main.at, "namespace"), prefix: arg(main.at, "prefix"),
 		typedefs: map[string]*typedef{}, groupings: map[string]*grouping{}, identities: map[string]*identity{},
 	}
@@ -161,7 +159,7 @@ func (c *compiler) fill(m *module, main *source) error {
 				return faultAt(inc, "include it there only", "the submodule %s belongs to %s", inc.Argument, arg(sub.at, "belongs-to"))
 			}
 			if !slices.ContainsFunc(m.sources, func(s *source) bool { return s.at == sub.at }) {
-				m.sources = append(m.sources, &source{at: sub.at})
+				m.sources = append(m.sources, &source{at: sub.at, revision: sub.revision})
 			}
 		}
 	}

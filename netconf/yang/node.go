@@ -1,6 +1,10 @@
 package yang
 
-import "github.com/abide-agent/abide/netconf/tree"
+import (
+	"slices"
+
+	"github.com/abide-agent/abide/netconf/tree"
+)
 
 // Kind is the kind of a schema node.
 type Kind int
@@ -40,7 +44,9 @@ type Node struct {
 
 	parent   *Node
 	children []*Node             // choices and cases too
+	byName   map[tree.Name]*Node // of the children, while a schema is built
 	index    map[tree.Name]*Node // nodes that hold data, through choices and cases
+	gone     bool                // was taken out while the schema was built
 	config   setting
 	at       *stmt
 	uniques  []uniqueText
@@ -93,10 +99,8 @@ func (n *Node) dataParent() *Node {
 
 // schemaChild gives a child by its name in the schema, choices and cases too.
 func (n *Node) schemaChild(name tree.Name) *Node {
-	for _, c := range n.children {
-		if c.Name == name {
-			return c
-		}
+	if c := n.byName[name]; c != nil && !c.gone {
+		return c
 	}
 	return nil
 }
@@ -112,19 +116,16 @@ func (n *Node) attach(nodes []*Node) {
 		}
 		c.parent = n
 		n.children = append(n.children, c)
+		if n.byName == nil {
+			n.byName = make(map[tree.Name]*Node, len(nodes))
+		}
+		if n.byName[c.Name] == nil {
+			n.byName[c.Name] = c
+		}
 	}
 }
 
-// detach takes a node out of the schema.
-func (n *Node) detach() {
-	if n.parent == nil {
-		return
-	}
-	kept := n.parent.children[:0:0]
-	for _, c := range n.parent.children {
-		if c != n {
-			kept = append(kept, c)
-		}
-	}
-	n.parent.children = kept
+// prune drops the children that were taken out.
+func (n *Node) prune() {
+	n.children = slices.DeleteFunc(n.children, func(c *Node) bool { return c.gone })
 }

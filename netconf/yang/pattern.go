@@ -185,7 +185,7 @@ func (t *translator) escape() (string, error) {
 	case 'S':
 		return `\x00-\x08\x0b\x0c\x0e-\x1f!-\x{10ffff}`, nil
 	case 'w':
-		return `\p{L}\p{M}\p{N}\p{S}`, nil
+		return `\p{L}\p{M}\p{N}\p{S}_`, nil // the underscore as others take it, not as the standard says
 	case 'W':
 		return `\p{P}\p{Z}\p{C}`, nil
 	case 'i':

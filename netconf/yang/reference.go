@@ -18,7 +18,7 @@ func (v *validator) reference(f *frame, t *Type, value string) {
 	case t.Base == "leafref":
 		if !v.refers(f, t, value) {
 			v.fault(f, f.node, "", "add the node that it means, or correct the value",
-				"nothing that %s leads to has the value %q", clip(t.path.text), clip(f.node.Value))
+				"nothing that %s leads to is %s", clip(t.path.text), f.def.quote(f.node))
 		}
 	case t.Base == "union" && t.refers():
 		for _, m := range t.Union {
@@ -29,14 +29,14 @@ func (v *validator) reference(f *frame, t *Type, value string) {
 			}
 		}
 		v.fault(f, f.node, "", "add the node that it means, or correct the value",
-			"no type of the union takes %q: what its leafrefs lead to has other values", clip(f.node.Value))
+			"no type of the union takes %s: what its leafrefs lead to has other values", f.def.quote(f.node))
 	}
 }
 
 // refers says whether a leafref's value is among those that its path leads to,
 // or can't be judged.
 func (v *validator) refers(f *frame, t *Type, value string) bool {
-	if t.target == nil || t.loose {
+	if t.target == nil || t.loose || v.steps > maxSteps {
 		return true
 	}
 	start := f.climb(t.path)
@@ -50,7 +50,7 @@ func (v *validator) refers(f *frame, t *Type, value string) bool {
 		if len(st.predicates) > 0 {
 			found := false
 			v.collect(f, start.node, start.def, t.path.steps, func(got string) { found = found || got == value })
-			return found
+			return found || v.steps > maxSteps
 		}
 	}
 	key := setKey{start.node, t.target}
@@ -60,7 +60,7 @@ func (v *validator) refers(f *frame, t *Type, value string) bool {
 		v.sets[key] = set
 		v.collect(f, start.node, start.def, t.path.steps, func(got string) { set[got] = true })
 	}
-	return set[value]
+	return set[value] || v.steps > maxSteps
 }
 
 // climb finds the node that a path begins at.
@@ -88,6 +88,9 @@ func (v *validator) collect(f *frame, n *tree.Node, def *Node, steps []step, giv
 	name := in(f.def.Name.Space, steps[0].name)
 	def = def.Child(name)
 	if def == nil {
+		return
+	}
+	if v.steps += len(n.Children); v.steps > maxSteps {
 		return
 	}
 	found := false

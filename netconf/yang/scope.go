@@ -25,6 +25,7 @@ type module struct {
 type source struct {
 	mod      *module
 	at       *stmt
+	revision string // the newest that it tells, or ""
 	prefixes map[string]*module
 	scope    *scope
 }

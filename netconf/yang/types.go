@@ -24,7 +24,8 @@ type Type struct {
 	Fraction int        // of decimal64: the digits that may follow the point
 
 	HasDefault bool
-	spans      []span // the range of numbers, or the length of strings and binaries
+	spans      []span          // the range of numbers, or the length of strings and binaries
+	names      map[string]bool // of enumerations and bits
 	bases      []*identity
 	path       *path // of leafrefs
 	loose      bool  // of leafrefs and instance-identifiers: require-instance is false
@@ -113,9 +114,9 @@ func (c *compiler) define(t *Type, s *stmt, sc *scope) error {
 	case "string", "binary":
 		t.spans = unsigned(64)
 	case "enumeration":
-		return needs(s, &t.Enums, "enum")
+		return t.needs(s, &t.Enums, "enum")
 	case "bits":
-		return needs(s, &t.Bits, "bit")
+		return t.needs(s, &t.Bits, "bit")
 	case "leafref":
 		p := first(s, "path")
 		if p == nil {
@@ -145,14 +146,13 @@ func (c *compiler) define(t *Type, s *stmt, sc *scope) error {
 }
 
 // needs reads the names of an enumeration or of bits.
-func needs(s *stmt, names *[]string, keyword string) error {
-	*names = nil
-	seen := map[string]bool{}
+func (t *Type) needs(s *stmt, names *[]string, keyword string) error {
+	*names, t.names = nil, map[string]bool{}
 	for _, e := range all(s, keyword) {
-		if seen[e.Argument] || !featuresOn(e) {
+		if t.names[e.Argument] || !featuresOn(e) {
 			continue
 		}
-		seen[e.Argument] = true
+		t.names[e.Argument] = true
 		*names = append(*names, e.Argument)
 	}
 	if len(*names) == 0 {
@@ -204,10 +204,6 @@ func (c *compiler) restrict(t *Type, s *stmt, sc *scope) error {
 			t.spans = spans
 		case r.Keyword == "pattern" && t.Base == "string":
 			t.Patterns = append(t.Patterns[:len(t.Patterns):len(t.Patterns)], c.pattern(r))
-		case r.Keyword == "enum" && t.Name != t.Base:
-			err = narrow(s, &t.Enums, "enum")
-		case r.Keyword == "bit" && t.Name != t.Base:
-			err = narrow(s, &t.Bits, "bit")
 		case r.Keyword == "require-instance":
 			t.loose = r.Argument == "false"
 		case r.Keyword == "range", r.Keyword == "length", r.Keyword == "pattern":
@@ -217,21 +213,24 @@ func (c *compiler) restrict(t *Type, s *stmt, sc *scope) error {
 			return err
 		}
 	}
+	switch {
+	case t.Name == t.Base: // a built-in one has told them already
+	case t.Base == "enumeration" && first(s, "enum") != nil:
+		return t.narrow(s, &t.Enums, "enum")
+	case t.Base == "bits" && first(s, "bit") != nil:
+		return t.narrow(s, &t.Bits, "bit")
+	}
 	return nil
 }
 
 // narrow keeps those of the names that a derived type lists again.
-func narrow(s *stmt, names *[]string, keyword string) error {
-	known := map[string]bool{}
-	for _, n := range *names {
-		known[n] = true
-	}
+func (t *Type) narrow(s *stmt, names *[]string, keyword string) error {
 	for _, e := range all(s, keyword) {
-		if !known[e.Argument] {
+		if !t.names[e.Argument] {
 			return faultAt(e, "take one of those", "%q is none of the type that is restricted", e.Argument)
 		}
 	}
-	return needs(s, names, keyword)
+	return t.needs(s, names, keyword)
 }
 
 // pattern compiles a regular expression; equal ones share their program.

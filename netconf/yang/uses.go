@@ -31,6 +31,7 @@ func (c *compiler) uses(s *stmt, x site) ([]*Node, error) {
 			return nil, err
 		}
 	}
+	top.prune()
 	for _, n := range top.children {
 		n.addWhen(s)
 	}
@@ -44,7 +45,7 @@ func (c *compiler) refine(top *Node, s *stmt, x site) error {
 		return err
 	}
 	if !featuresOn(s) {
-		n.detach()
+		n.gone = true
 		return nil
 	}
 	n.Presence = n.Presence || first(s, "presence") != nil

@@ -4,14 +4,19 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/abide-agent/abide/internal/problem"
 	"github.com/abide-agent/abide/netconf/tree"
 )
 
-// maxFaults bounds what one Validate tells.
-const maxFaults = 100
+// The bounds of one Validate: the faults that it tells, and the nodes that it
+// visits to follow leafrefs.
+const (
+	maxFaults = 100
+	maxSteps  = 20_000_000
+)
 
 // Fault is what the models refuse in a document. Line and Column are those of
 // the element, 0 where it was not read from a text.
@@ -36,6 +41,9 @@ func (s *Schema) Validate(doc *tree.Node) []Fault {
 	}
 	v := &validator{schema: s, sets: map[setKey]map[string]bool{}}
 	v.visit(&frame{node: doc, def: s.root})
+	if v.steps > maxSteps {
+		v.faults = append(v.faults, Fault{Path: "/", Message: "the leafrefs lead to too many nodes to judge them all", Hint: "split the document"})
+	}
 	slices.SortStableFunc(v.faults, func(a, b Fault) int {
 		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
 	})
@@ -52,6 +60,7 @@ type validator struct {
 	schema *Schema
 	faults []Fault
 	sets   map[setKey]map[string]bool // what leafrefs may say
+	steps  int                        // nodes that were visited for leafrefs
 }
 
 // frame is a node of the document with its definition and those above.
@@ -167,7 +176,7 @@ func (v *validator) unknown(f *frame, child *tree.Node) {
 	var names []string
 	for name, def := range f.def.index {
 		if name.Local == child.Name.Local && def.holdsData() {
-			v.fault(f, child, "/"+child.Name.Local, fmt.Sprintf("write xmlns=%q", name.Space),
+			v.fault(f, child, "/"+clip(child.Name.Local), fmt.Sprintf("write xmlns=%q", name.Space),
 				"%s is not in the namespace %q", clip(child.Name.Local), clip(child.Name.Space))
 			return
 		}
@@ -195,7 +204,7 @@ func (v *validator) leaf(f *frame) {
 	}
 	value, err := v.read(f.def, f.node)
 	if err != nil {
-		v.fault(f, f.node, "", "correct the value", "%q is no %s: %v", clip(f.node.Value), typeName(f.def.Type), err)
+		v.fault(f, f.node, "", "correct the value", "%s is no %s: %v", f.def.quote(f.node), typeName(f.def.Type), err)
 		return
 	}
 	v.reference(f, f.def.Type, value)
@@ -205,6 +214,18 @@ func (v *validator) leaf(f *frame) {
 func (v *validator) read(def *Node, n *tree.Node) (string, error) {
 	r := &reading{schema: v.schema, prefixes: n.Prefixes, space: def.Name.Space}
 	return r.read(def.Type, n.Value)
+}
+
+// secrets are parts of names of leafs whose values no message may tell.
+var secrets = []string{"password", "passwd", "passphrase", "secret", "private", "key-data", "community", "token", "psk"}
+
+// quote writes a value for a message, unless it may be a secret.
+func (n *Node) quote(at *tree.Node) string {
+	name := strings.ToLower(n.Name.Local)
+	if slices.ContainsFunc(secrets, func(part string) bool { return strings.Contains(name, part) }) {
+		return "the value"
+	}
+	return strconv.Quote(clip(at.Value))
 }
 
 func typeName(t *Type) string {

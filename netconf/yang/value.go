@@ -4,7 +4,6 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -42,7 +41,7 @@ func (r *reading) read(t *Type, value string) (string, error) {
 			return "", errors.New("the leaf must be empty")
 		}
 	case "enumeration":
-		if !slices.Contains(t.Enums, value) {
+		if !t.names[value] {
 			return "", fmt.Errorf("only %s are allowed", list(t.Enums))
 		}
 	case "bits":
@@ -96,14 +95,18 @@ func (t *Type) readString(value string) (string, error) {
 }
 
 func (t *Type) readBits(value string) (string, error) {
-	given := strings.Fields(value)
+	words := strings.Fields(value)
+	given := make(map[string]bool, len(words))
+	for _, w := range words {
+		given[w] = true
+	}
 	var out []string
 	for _, b := range t.Bits {
-		if slices.Contains(given, b) {
+		if given[b] {
 			out = append(out, b)
 		}
 	}
-	if len(out) == len(given) {
+	if len(out) == len(words) {
 		return strings.Join(out, " "), nil
 	}
 	return "", fmt.Errorf("only %s are allowed, each once", list(t.Bits))
