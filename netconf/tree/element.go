@@ -201,6 +201,9 @@ func (p *parser) close() {
 		n.Value = p.keep(p.value)
 		p.bind(n, n.Value)
 	}
+	if p.leaves != nil {
+		f.node = p.share(f.node)
+	}
 	p.value, p.solid = p.value[:0], false
 	for len(p.undo) > f.undo {
 		b := p.undo[len(p.undo)-1]
@@ -299,11 +302,25 @@ func (p *parser) keep(b []byte) string {
 
 // node makes an empty node.
 func (p *parser) node() *Node {
-	if len(p.slab) == 0 {
-		p.slab = make([]Node, min(68, max(4, p.nodes))) // 68 fill 8 KiB
+	if p.used == len(p.slab) {
+		p.slab, p.used = make([]Node, min(68, max(4, p.nodes))), 0 // 68 fill 8 KiB
 	}
-	n := &p.slab[0]
-	p.slab = p.slab[1:]
+	p.used++
+	return &p.slab[p.used-1]
+}
+
+// share gives a leaf that is equal to n and was read not long ago, or n.
+func (p *parser) share(n *Node) *Node {
+	if p.used == 0 || n != &p.slab[p.used-1] || n.Children != nil || n.Attrs != nil || n.Prefixes != nil {
+		return n
+	}
+	slot := &p.leaves[(maphash.String(p.seed, n.Value)^maphash.String(p.seed, n.Name.Local))%uint64(len(p.leaves))]
+	if old := *slot; old != nil && old.Name == n.Name && old.Value == n.Value {
+		*n = Node{}
+		p.used--
+		return old
+	}
+	*slot = n
 	return n
 }
 

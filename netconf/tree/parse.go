@@ -13,6 +13,9 @@ type Limits struct {
 	Bytes int64 // of the document
 	Depth int   // of nested elements
 	Nodes int   // elements and attributes together
+	// Share lets leaves with one name and value be one node, with the place of the
+	// first: it saves memory where nobody asks for places, as in what devices send.
+	Share bool
 }
 
 // DefaultLimits lets the whole configuration of a big device through, and keeps
@@ -38,6 +41,9 @@ func Parse(r io.Reader, l Limits) (*Node, error) {
 	p := &parser{
 		scanner: newScanner(r, l.Bytes), limits: l, seed: maphash.MakeSeed(),
 		names: map[string]string{}, scope: map[string]string{"xml": xmlSpace},
+	}
+	if l.Share {
+		p.leaves = make([]*Node, 1024)
 	}
 	if err := p.document(); err != nil {
 		return nil, err
@@ -80,11 +86,13 @@ type parser struct {
 
 	names    map[string]string
 	bound    map[string]map[string]string // bindings that many values share
-	slab     []Node
+	slab     []Node                       // slab[:used] are taken
+	used     int
 	pointers []*Node
 	strings  strings.Builder
-	recent   [512]string // values by their hash: keys, and words like "true", come again
 	seed     maphash.Seed
+	recent   [512]string // values by their hash: keys, and words like "true", come again
+	leaves   []*Node     // likewise, if they are shared
 }
 
 // document reads everything.
