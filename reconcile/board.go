@@ -88,7 +88,7 @@ func (k *Units) live(r *Resource, last *Last, l units.Live, there bool) units.Li
 		return l
 	}
 	l.Busy, l.Ignored = last == nil || last.Digest != r.Digest, spec.ignored
-	if have, why := observed(spec, r.Name, l.Status); there && have != r.Digest && !l.Busy && !moving(l.Status) {
+	if have, why := observed(r.Name, r.Digest, l.Status); there && have != r.Digest && !l.Busy && !moving(l.Status) {
 		l.Drift = why
 		if k.givenUp(r.Name, why) {
 			l.Health, _ = l.Status.Health(spec.want)

@@ -32,6 +32,7 @@ type repair struct {
 // alone is reported, once, and shown as if all were well. The agent is asked
 // first: a unit that is made true meanwhile must not look like drift.
 func (k *Units) Observe(ctx context.Context) (Observed, error) {
+	begun, working := k.atWork()
 	now := k.agent.outlook(UnitKind)
 	states, err := k.Engine.States(ctx, false)
 	k.pin(now, states, err)
@@ -39,27 +40,39 @@ func (k *Units) Observe(ctx context.Context) (Observed, error) {
 		return nil, err
 	}
 	k.follow(now.wanted, states)
+	since, _ := k.atWork()
 	out := make(Observed, len(now.wanted))
 	for name, r := range now.wanted {
 		spec, ok := r.Spec.(*unitSpec)
 		st, there := states[name]
-		if !ok || r.Broken() || !there || moving(st) {
+		if !ok || !there || moving(st) {
 			continue
 		}
-		have, why := observed(spec, name, st)
-		if have == r.Digest {
-			if now.last[name].failed(r.Digest) && !k.wellAgain(name, spec, st) {
-				continue
+		last := now.last[name]
+		force := inForce(r, last)
+		have, why := observed(name, force, st)
+		switch {
+		case force != r.Digest && (since != begun || working[name]):
+			// It may be on its way from the one to the other.
+		case have != force:
+			if last.succeeded(force) && k.toRepair(name, r, spec, why) {
+				out[name] = have
 			}
+		case !last.failed(force) || k.wellAgain(name, spec, st):
 			k.wentWell(name)
-			out[name] = have
-			continue
-		}
-		if now.last[name].succeeded(r.Digest) && k.toRepair(name, r, spec, why) {
 			out[name] = have
 		}
 	}
 	return out, nil
+}
+
+// inForce gives the wish that a unit is held to: what is wanted, or as long as
+// that was not attempted, what was last applied.
+func inForce(r *Resource, last *Last) string {
+	if last != nil && last.Digest != r.Digest && last.Result == Succeeded {
+		return last.Digest
+	}
+	return r.Digest
 }
 
 // moving says whether a unit is on its way from one state to another.
@@ -75,11 +88,12 @@ func moving(st units.Status) bool {
 const stateIs = "its state is "
 
 // observed puts a unit's status in the form of a wish, and what is wrong with it
-// in words.
-func observed(spec *unitSpec, name string, st units.Status) (have, why string) {
+// in words, beside the wish that it is held to.
+func observed(name, force string, st units.Status) (have, why string) {
+	content, want := unwish(force)
 	state := st.State()
-	if units.IsTemplate(name) || st.Skipped && state == units.Loaded && spec.want == units.Launched {
-		state = spec.want // it has no state of its own, or is left alone as its own condition asks
+	if units.IsTemplate(name) || st.Skipped && state == units.Loaded && want == units.Launched {
+		state = want // it has no state of its own, or is left alone as its own condition asks
 	}
 	have = wish(st.Digest, state)
 	switch {
@@ -87,11 +101,11 @@ func observed(spec *unitSpec, name string, st units.Status) (have, why string) {
 		return have + "+masked", "it is masked"
 	case st.Missing:
 		return "missing", "its file was deleted"
-	case st.Digest != spec.unit.Content && st.Placed == spec.unit.Content:
+	case st.Digest != content && st.Placed == content:
 		return have, "its files were edited"
-	case st.Disabled && spec.want == units.Launched:
+	case st.Disabled && want == units.Launched:
 		return have + "+disabled", "it is not enabled"
-	case st.Outdated && have == wish(spec.unit.Content, spec.want):
+	case st.Outdated && have == force:
 		return have + "+outdated", "systemd has not read its files again since they changed"
 	}
 	why = stateIs + st.Active

@@ -101,6 +101,11 @@ type Noter interface {
 	Note(name string) string
 }
 
+// Restorer is a Kind that can put right what was last applied of a resource also
+// while something else is wanted that can't be had. Such a change has the digest
+// and the revision of that last attempt; what is observed is held to it.
+type Restorer interface{ Restores() }
+
 // Watcher is a Kind that learns by itself when the world may have changed.
 type Watcher interface {
 	// Watch calls hint until ctx ends; a hint carries no truth.

@@ -134,14 +134,20 @@ func (a *Agent) decide(key string, gone map[string]bool, now time.Time) Work {
 			s.Busy = "of an earlier change"
 		}
 	}
-	if t := a.backoff[key]; t != nil && t.digest == s.Want && (a.once || t.until.After(now)) {
-		s.Backoff, s.Trouble = t.until, t.reason
-	}
 	if rec.Last != nil {
 		c.Observed = rec.Last.Digest
 	}
+	if _, ok := a.kinds[c.Kind].(Restorer); ok && r != nil && s.Observed != "" {
+		s.Restores = a.stopped(key, false, map[string]bool{key: true}) == "" // else it would be in vain
+	}
 	if op, _ := due(s); op != OpNone && r != nil {
 		s.Blocked = a.blocked(r)
+	}
+	if s.restoring() {
+		c.Digest, c.Revision = rec.Last.Digest, rec.Last.Revision
+	}
+	if t := a.backoff[key]; t != nil && t.digest == c.Digest && (a.once || t.until.After(now)) {
+		s.Backoff, s.Trouble = t.until, t.reason
 	}
 	c.Operation, c.Reason = Decide(s)
 	if n, ok := a.kinds[c.Kind].(Noter); ok && c.Operation == OpNone && !s.Broken {

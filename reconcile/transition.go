@@ -26,7 +26,10 @@ type Situation struct {
 	Blocked  string // what it waits for (`after:`), as a sentence
 	Backoff  time.Time
 	Trouble  string // why the last try could not be made, with Backoff
-	Once     bool   // the agent ends when nothing is left to do: no second try
+	// Restores says that the kind can put right what was last applied although
+	// something else is wanted now.
+	Restores bool
+	Once     bool // the agent ends when nothing is left to do: no second try
 }
 
 // Decide is the table of transitions: what to do, and why, as a sentence. It is
@@ -46,7 +49,7 @@ func Decide(s Situation) (Operation, string) {
 		return OpNone, "its schedule came due while run " + s.Busy + " is still under way; this turn is skipped"
 	case s.Busy != "":
 		return OpWait, reason + "; run " + s.Busy + " is under way"
-	case s.Blocked != "":
+	case s.Blocked != "" && !s.restoring():
 		return OpWait, reason + "; " + s.Blocked
 	case !s.Backoff.IsZero() && s.Once:
 		return OpWait, reason + "; " + s.Trouble
@@ -66,6 +69,8 @@ func due(s Situation) (Operation, string) {
 		return OpRemove, "it is no longer in " + s.Record.Source
 	case s.Unread != "":
 		return OpNone, s.Unread + "; what was last applied stays in force"
+	case s.restoring() && s.Record.Retry == nil:
+		return OpRun, "what was last applied is in force, and is not as it was made"
 	case s.Broken:
 		return OpNone, "the file has errors; what was last applied stays in force"
 	case s.Record.Retry != nil:
@@ -94,6 +99,14 @@ func due(s Situation) (Operation, string) {
 		return OpRun, "what is there differs from what is wanted"
 	}
 	return OpNone, "up to date (" + string(last.Result) + ")"
+}
+
+// restoring says that what was last applied is in force, because what is wanted
+// now can't be, and has to be put right.
+func (s Situation) restoring() bool {
+	last := s.Record.Last
+	kept := s.Broken || s.Blocked != "" && last != nil && last.Digest != s.Want || s.Record.Rejected != "" && s.Record.Rejected == s.Want
+	return kept && s.Restores && last != nil && last.Result == Succeeded && s.Observed != "" && s.Observed != last.Digest
 }
 
 func orUnknown(s string) string {

@@ -3,6 +3,7 @@ package reconcile
 import (
 	"context"
 	"fmt"
+	"maps"
 	"time"
 
 	"github.com/abide-agent/abide/sse"
@@ -94,6 +95,13 @@ func (k *Units) tellChange(ctx context.Context, st units.Status, fell bool, e ss
 	k.Publish(e)
 }
 
+// atWork gives the units that are being worked on, and how often work was begun.
+func (k *Units) atWork() (begun int, names map[string]bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.begun, maps.Clone(k.working)
+}
+
 // begin notes that a unit is being worked on; the function that it gives, that
 // it no longer is.
 func (k *Units) begin(name string) (end func()) {
@@ -102,6 +110,7 @@ func (k *Units) begin(name string) (end func()) {
 		defer k.mu.Unlock()
 		if delete(k.seen, name); working {
 			k.working[name] = true
+			k.begun++
 		} else {
 			delete(k.working, name)
 		}

@@ -124,6 +124,17 @@ func (k *Units) check(spec *unitSpec, file string) problem.List {
 // wish is the digest of what is wanted of a unit: its files and its state.
 func wish(content string, state units.State) string { return content + "+" + string(state) }
 
+func contentOf(digest string) string {
+	content, _ := unwish(digest)
+	return content
+}
+
+// unwish takes a wish apart.
+func unwish(digest string) (content string, state units.State) {
+	content, word, _ := strings.Cut(digest, "+")
+	return content, units.State(word)
+}
+
 // readDropIns reads NAME.d/*.conf beside a unit file.
 func readDropIns(tree fs.FS, dir string) (parts []units.Part, faults problem.List) {
 	entries, err := fs.ReadDir(tree, dir)

@@ -44,6 +44,7 @@ type Units struct {
 	drifted  map[string]string             // the trouble that was reported of a unit
 	slow     map[string]bool               // units whose job did not end in time
 	working  map[string]bool               // units that Apply is at
+	begun    int                           // how often it began
 	seen     map[string]*sighting          // what was last seen of the others
 	declared map[string]*Resource          // what stands on the board as declared
 }
@@ -54,6 +55,7 @@ var (
 	_ Overlapper = (*Units)(nil)
 	_ Arranger   = (*Units)(nil)
 	_ Noter      = (*Units)(nil)
+	_ Restorer   = (*Units)(nil)
 	_ Watcher    = (*Units)(nil)
 )
 
@@ -121,7 +123,7 @@ func (k *Units) Describe(c *Change, want *Resource, applied []byte) {
 	case len(applied) == 0:
 		c.Details = append(c.Details, "it is placed and brought to "+string(want.Spec.(*unitSpec).want))
 		c.Details = append(c.Details, ignoredHere(want)...)
-	case !bytes.Equal(applied, want.Text):
+	case c.Digest == want.Digest && !bytes.Equal(applied, want.Text):
 		c.Diff = udiff.Unified("a/"+want.File, "b/"+want.File, string(applied), string(want.Text))
 		c.Details = append(c.Details, ignoredHere(want)...)
 	default:
@@ -164,6 +166,10 @@ func (k *Units) Apply(ctx context.Context, batch []Work, report func(Work, Outco
 			report(w, Outcome{Err: &Waiting{For: "the next try to repair it", Period: period}})
 			continue
 		}
+		if restores(w) && units.Content(unbundle(w.Applied)) != contentOf(w.Change.Digest) {
+			report(w, Outcome{Err: &Waiting{For: "what was last applied of it, which is not at hand any more", Period: maxRepairWait}})
+			continue
+		}
 		works[w.Change.Name], ends[w.Change.Name] = w, k.begin(w.Change.Name)
 		targets = append(targets, k.target(w))
 	}
@@ -191,9 +197,33 @@ func (k *Units) target(w Work) units.Target {
 		t.Remove, t.Want = true, units.Inactive
 		return t
 	}
+	if restores(w) {
+		return restoration(w, t)
+	}
 	spec := w.Resource.Spec.(*unitSpec)
 	t.Want, t.Text, t.DropIns, t.Digest, t.Probe = spec.want, spec.unit.Text, spec.unit.DropIns, spec.unit.Content, spec.unit.Abide.Probe
 	t.Restart = len(w.Applied) == 0 || units.MeaningfulDigest(unbundle(w.Applied)) != spec.unit.Meaning
+	return t
+}
+
+// Restores implements [Restorer].
+func (k *Units) Restores() {}
+
+// restores says whether a work puts right what was last applied, and not what is
+// wanted now.
+func restores(w Work) bool { return w.Resource != nil && w.Change.Digest != w.Resource.Digest }
+
+// restoration is the target of putting right what was last applied.
+func restoration(w Work, t units.Target) units.Target {
+	t.Text, t.DropIns = unbundle(w.Applied)
+	t.Digest = units.Content(t.Text, t.DropIns)
+	_, t.Want = unwish(w.Change.Digest)
+	parts := make([]units.Part, len(t.DropIns))
+	for i, d := range t.DropIns {
+		parts[i] = units.Part{Path: d.Name, Text: d.Text}
+	}
+	u, _ := units.Load(t.Name, units.Part{Path: t.Name, Text: t.Text}, parts)
+	t.Probe = u.Abide.Probe
 	return t
 }
 
@@ -212,7 +242,7 @@ func (k *Units) outcome(ctx context.Context, w Work, t units.Target, res units.R
 			res.Did = []string{doneMeanwhile[t.Want]}
 		}
 		k.tellDone(w, res)
-		return Outcome{Last: k.last(w, Succeeded, "")}
+		return Outcome{Last: k.last(w, Succeeded, ""), Kept: restores(w)}
 	}
 	k.tellFailed(w, res)
 	if repairs(w) { // it was as wanted once, so it is tried again, until the agent gives up
