@@ -1,6 +1,8 @@
 package yang
 
 import (
+	"slices"
+
 	"github.com/abide-agent/abide/netconf/tree"
 )
 
@@ -93,9 +95,10 @@ func (v *validator) collect(f *frame, n *tree.Node, def *Node, steps []step, giv
 	if v.steps += len(n.Children); v.steps > maxSteps {
 		return
 	}
+	keys := v.keysOf(f, def, steps[0].predicates)
 	found := false
 	for _, child := range n.Children {
-		if child.Name != name || !v.holds(f, child, def, steps[0].predicates) {
+		if child.Name != name || !v.hasKeys(child, keys) {
 			continue
 		}
 		found = true
@@ -112,22 +115,38 @@ func (v *validator) collect(f *frame, n *tree.Node, def *Node, steps []step, giv
 	}
 }
 
-// holds says whether an entry has the keys that the predicates ask for.
-func (v *validator) holds(f *frame, n *tree.Node, def *Node, predicates []predicate) bool {
-	for _, p := range predicates {
-		name := in(f.def.Name.Space, p.key)
-		leaf := n.Child(name)
+// keyOf is a predicate whose right side is known: the values that the key may
+// have. One without a definition holds for no entry.
+type keyOf struct {
+	def    *Node
+	values []string
+}
+
+func (v *validator) keysOf(f *frame, list *Node, predicates []predicate) []keyOf {
+	keys := make([]keyOf, len(predicates))
+	for i, p := range predicates {
 		start := f.climb(&p.value)
-		if leaf == nil || start == nil || def.Child(name) == nil {
+		if start == nil {
+			continue
+		}
+		keys[i].def = list.Child(in(f.def.Name.Space, p.key))
+		v.collect(f, start.node, start.def, p.value.steps, func(got string) { keys[i].values = append(keys[i].values, got) })
+	}
+	return keys
+}
+
+// hasKeys says whether an entry has the keys that the predicates ask for.
+func (v *validator) hasKeys(n *tree.Node, keys []keyOf) bool {
+	for _, key := range keys {
+		if key.def == nil {
 			return false
 		}
-		want, err := v.read(def.Child(name), leaf)
-		if err != nil {
+		leaf := n.Child(key.def.Name)
+		if leaf == nil {
 			return false
 		}
-		found := false
-		v.collect(f, start.node, start.def, p.value.steps, func(got string) { found = found || got == want })
-		if !found {
+		got, err := v.read(key.def, leaf)
+		if err != nil || !slices.Contains(key.values, got) {
 			return false
 		}
 	}

@@ -15,7 +15,7 @@ import (
 // visits to follow leafrefs.
 const (
 	maxFaults = 100
-	maxSteps  = 20_000_000
+	maxSteps  = 10_000_000
 )
 
 // Fault is what the models refuse in a document. Line and Column are those of
@@ -212,6 +212,9 @@ func (v *validator) leaf(f *frame) {
 
 // read gives the canonical form of a leaf's value.
 func (v *validator) read(def *Node, n *tree.Node) (string, error) {
+	if def.Type == nil {
+		return "", errNoType // a predicate may name what is no leaf
+	}
 	r := &reading{schema: v.schema, prefixes: n.Prefixes, space: def.Name.Space}
 	return r.read(def.Type, n.Value)
 }
