@@ -102,6 +102,7 @@ var Rows = []Row{
 	}},
 	{"netconf/service", []Arrow{
 		{"internal/problem", "the faults of a document are problems"},
+		{"netconf", "handlers speak the protocol's framing"},
 		{"netconf/tree", "service code makes trees"},
 	}},
 	{"netconf/device", []Arrow{

@@ -51,6 +51,9 @@ type Request struct {
 	// Deleted says that the instance is gone: its configuration goes whatever the
 	// code does, which is only told.
 	Deleted bool
+	// Made says that an earlier run has made something of the instance, so that
+	// nothing is taken only from code that is known to make its service.
+	Made    bool
 	Devices []Device // those that the instance may configure, in their order
 	// Schema describes the instance's list where its YANG is known, else nil.
 	Schema *tree.Def

@@ -105,7 +105,7 @@ func (r *rendering) turn(n int) error {
 
 // list gives what a range goes through.
 func (r *rendering) list(v any) (any, error) {
-	switch v.(type) {
+	switch v := v.(type) {
 	case int, int64:
 		n, err := number(v)
 		if err != nil {
@@ -113,7 +113,7 @@ func (r *rendering) list(v any) (any, error) {
 		}
 		return int(n), r.turn(int(min(max(0, n), maxTurns+1)))
 	case []device:
-		return v, r.turn(len(v.([]device)))
+		return v, r.turn(len(v))
 	}
 	l, err := list(v)
 	if err != nil {
