@@ -130,15 +130,56 @@ func (b *Bolt) saveBackup(d dump) error {
 		return err
 	}
 	var buf bytes.Buffer
-	if err := d.write(&buf); err != nil {
+	buf.Grow(b.lines.size)
+	if err := d.writeLines(&buf, b.lines.of); err != nil {
 		return err
 	}
+	b.lines.wrote(buf.Len(), len(d.entries))
 	if err := atomicfile.WriteFile(BackupPath(b.path), buf.Bytes(), 0o600); err != nil {
 		return err
 	}
 	b.backupForeign = false
 	return nil
 }
+
+// lines keeps how the entries of the last backup were written, so that the next
+// one, which differs in a few of them, costs little more than those.
+type lines struct {
+	known map[string]knownLine // by key
+	size  int                  // of the last backup, in bytes
+}
+
+type knownLine struct {
+	revision Revision
+	text     []byte
+}
+
+// of gives an entry's line. A key and a revision stand for one value, except
+// after a write that failed: see forget.
+func (l *lines) of(e Entry) ([]byte, error) {
+	if k, ok := l.known[e.Key]; ok && k.revision == e.Revision {
+		return k.text, nil
+	}
+	text, err := encodeEntry(e)
+	if err == nil {
+		if l.known == nil {
+			l.known = map[string]knownLine{}
+		}
+		l.known[e.Key] = knownLine{e.Revision, text}
+	}
+	return text, err
+}
+
+// wrote notes the size of a backup, and makes room when most of what is kept has
+// left it.
+func (l *lines) wrote(size, entries int) {
+	l.size = size
+	if len(l.known) > 2*entries+64 {
+		l.forget()
+	}
+}
+
+func (l *lines) forget() { l.known = nil }
 
 // keepForeign looks after a backup that is not of this state: it belongs to one
 // that was lost. When it cannot be read or holds a key that next has not, then

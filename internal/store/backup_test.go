@@ -275,3 +275,30 @@ func FuzzReadDump(f *testing.F) {
 		}
 	})
 }
+
+// TestBackupAfterFailure: a backup holds what was written, also where a write
+// before it failed and its revision was given anew.
+func TestBackupAfterFailure(t *testing.T) {
+	t.Parallel()
+	path, refuse := dbPath(t), false
+	b := mustOpen(t, path, Options{BackupPrefixes: []string{"owner/"}, step: func(name string) error {
+		if refuse && name == "store.before-commit" {
+			return errors.New("no room")
+		}
+		return nil
+	}})
+	mustCommit(t, b, Put("owner/a", []byte("1")), Put("owner/b", []byte("1")))
+	refuse = true
+	if _, err := b.Commit(t.Context(), Put("owner/a", []byte("lost"))); err == nil {
+		t.Fatal("a write that was refused gives no error")
+	}
+	refuse = false
+	for _, value := range []string{"2", "3"} {
+		mustCommit(t, b, Put("owner/a", []byte(value)))
+		entries, err := LoadBackup(BackupPath(path))
+		check(t, err)
+		if len(entries) != 2 || string(entries[0].Value) != value || string(entries[1].Value) != "1" {
+			t.Errorf("the backup holds %+v", entries)
+		}
+	}
+}

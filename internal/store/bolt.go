@@ -61,6 +61,7 @@ type Bolt struct {
 	rev           Revision
 	backupStale   bool // the backup may differ from what the file says
 	backupForeign bool // the backup is of another state, see keepForeign
+	lines         lines
 }
 
 var _ Store = (*Bolt)(nil)

@@ -39,6 +39,7 @@ func (b *Bolt) commitGroup(group []*request) {
 		return
 	}
 	before := b.rev
+	b.lines.forget() // its revisions will be given anew
 	g.repair(err)
 	if len(group) > 1 && b.rev == before && b.db != nil {
 		for _, r := range group {

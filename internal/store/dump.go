@@ -49,24 +49,36 @@ type dump struct {
 	entries []Entry
 }
 
-func (d dump) write(w io.Writer) error {
+func (d dump) write(w io.Writer) error { return d.writeLines(w, encodeEntry) }
+
+// writeLines is write with the lines of the entries as line gives them.
+func (d dump) writeLines(w io.Writer, line func(Entry) ([]byte, error)) error {
 	sum := sha256.New()
-	enc := json.NewEncoder(io.MultiWriter(w, sum))
+	both := io.MultiWriter(w, sum)
 	d.Format, d.Version = dumpFormat, dumpVersion
-	if err := enc.Encode(d.dumpHeader); err != nil {
+	if err := json.NewEncoder(both).Encode(d.dumpHeader); err != nil {
 		return err
 	}
 	for _, e := range d.entries {
-		line := dumpEntry{Key: e.Key, Value: e.Value, Revision: e.Revision}
-		if !utf8.ValidString(e.Key) {
-			line.Key, line.KeyBytes = "", []byte(e.Key)
+		text, err := line(e)
+		if err != nil {
+			return err
 		}
-		if err := enc.Encode(line); err != nil {
+		if _, err := both.Write(text); err != nil {
 			return err
 		}
 	}
 	n := len(d.entries)
 	return json.NewEncoder(w).Encode(dumpEnd{&n, hex.EncodeToString(sum.Sum(nil))})
+}
+
+func encodeEntry(e Entry) ([]byte, error) {
+	line := dumpEntry{Key: e.Key, Value: e.Value, Revision: e.Revision}
+	if !utf8.ValidString(e.Key) {
+		line.Key, line.KeyBytes = "", []byte(e.Key)
+	}
+	text, err := json.Marshal(line)
+	return append(text, '\n'), err
 }
 
 // readDump reads a dump whole, or says in which line it is wrong.
