@@ -133,20 +133,34 @@ func (p *parser) document() error {
 	}
 }
 
-// declaration reads `<?xml …?>`: the encoding must be UTF-8.
+// declaration reads `<?xml …?>`, which may say only XML 1.0 and UTF-8.
 func (p *parser) declaration() error {
-	t, err := p.tag()
-	if err != nil {
-		return err
-	}
-	if _, after, ok := bytes.Cut(t, []byte("encoding")); ok {
-		after = bytes.TrimLeft(after, " \t\r\n=\"'")
-		i := bytes.IndexAny(after, "\"'")
-		if name := strings.ToLower(string(after[:max(i, 0)])); name != "utf-8" && name != "us-ascii" {
-			return p.fail("convert it to UTF-8", "the document is not encoded in UTF-8")
+	end := -1
+	for end < 0 {
+		if end = bytes.Index(p.buf[p.pos:p.end], []byte("?>")); end < 0 && !p.fill() {
+			return p.ended("the XML declaration")
 		}
 	}
-	return p.skipTo("?>", "the XML declaration")
+	decl := p.buf[p.pos : p.pos+end]
+	if version := declared(decl, "version"); version != "" && version != "1.0" {
+		return p.fail("write version 1.0", "the document is not XML 1.0")
+	}
+	if encoding := strings.ToLower(declared(decl, "encoding")); encoding != "" && encoding != "utf-8" && encoding != "us-ascii" {
+		return p.fail("convert it to UTF-8", "the document is not encoded in UTF-8")
+	}
+	p.advance(end + 2)
+	return nil
+}
+
+// declared gives what an XML declaration says of a name, "" for nothing.
+func declared(decl []byte, name string) string {
+	_, after, _ := bytes.Cut(decl, []byte(name))
+	after, ok := bytes.CutPrefix(bytes.TrimLeft(after, " \t\r\n"), []byte("="))
+	if after = bytes.TrimLeft(after, " \t\r\n"); !ok || len(after) < 2 {
+		return ""
+	}
+	value, _, _ := bytes.Cut(after[1:], after[:1])
+	return string(value)
 }
 
 // markup reads what the `<` at pos begins.
