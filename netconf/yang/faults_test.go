@@ -77,7 +77,7 @@ func TestDeviations(t *testing.T) {
 	name := func(local string) tree.Name { return tree.Name{Space: "urn:a", Local: local} }
 	k := s.Node(name("k"))
 	l, m, n := k.Child(name("l")), k.Child(name("m")), k.Child(name("n"))
-	if l.Default != nil && len(l.Default) > 0 || l.Units != "" || !slices.Equal(l.Must, []string{"2"}) {
+	if len(l.Default) > 0 || l.Units != "" || !slices.Equal(l.Must, []string{"2"}) {
 		t.Errorf("what was deleted is there: %#v", l)
 	}
 	if m.Mandatory || m.Type.Base != "string" || !slices.Equal(m.Default, []string{"y"}) || m.Units != "v" {

@@ -180,6 +180,7 @@ func (f *finisher) define(def *tree.Def, n *Node, cases []tree.CaseOf) {
 	for _, child := range n.children {
 		switch child.Kind {
 		case Choice:
+			child.at = nil
 			for _, one := range child.children {
 				choice := child.Name.Local
 				if child.Module != def.Module {

@@ -175,7 +175,7 @@ func (c *compiler) fill(m *module, main *source) error {
 		src.scope = &scope{src: src, typedefs: m.typedefs, groupings: m.groupings}
 		src.scope.collect(src.at)
 		for _, d := range all(src.at, "identity") {
-			m.identities[d.Argument] = &identity{at: d, mod: m, name: d.Argument}
+			m.identities[d.Argument] = &identity{mod: m, name: d.Argument}
 		}
 	}
 	for _, src := range m.sources {

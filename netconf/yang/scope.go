@@ -46,7 +46,6 @@ type grouping struct {
 
 // identity is one, with those that it is derived from.
 type identity struct {
-	at    *stmt
 	mod   *module
 	name  string
 	bases []*identity
