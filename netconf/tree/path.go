@@ -35,11 +35,12 @@ func ParsePath(path string) ([]Step, error) {
 			end = len(rest)
 		}
 		name := rest[1:end]
-		var step Step
-		if module, local, ok := strings.Cut(name, ":"); ok {
-			step.Module, name = module, local
+		module, local, ok := strings.Cut(name, ":")
+		if !ok {
+			module, local = "", name
 		}
-		if step.Name = name; !isName([]byte(name)) || step.Module != "" && !isName([]byte(step.Module)) {
+		step := Step{Module: module, Name: local}
+		if !isName([]byte(local)) || ok && !isName([]byte(module)) {
 			return nil, fmt.Errorf("the path %q has %q where a name must stand; write /name/name[key='value']", path, rest[1:end])
 		}
 		var err error
