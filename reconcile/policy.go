@@ -16,6 +16,7 @@ type Policy struct {
 	DockerHosts []string // values of docker.host, besides the agent's own engine
 	AnyHost     bool     // every docker.host: for a file that its reader names himself
 	UnitNames   []string // globs over the names of units; empty: any
+	Devices     []string // globs over the devices of other sources that its services may configure
 	// HostExecutor lets jobs run as plain processes, where the agent does that.
 	HostExecutor bool
 	Units        UnitDefaults // grants nothing
@@ -51,6 +52,14 @@ func (p Policy) UnitName(name string) (problem.Problem, bool) {
 		Message: "the name " + name + " is outside the unit names that the policy of this source grants",
 		Hint:    "rename the unit, or add a glob to policy.unit_names of the source",
 	}, true
+}
+
+// Device says whether a device of another source may be configured.
+func (p Policy) Device(name string) bool {
+	return slices.ContainsFunc(p.Devices, func(glob string) bool {
+		ok, err := path.Match(glob, name)
+		return ok && err == nil
+	})
 }
 
 // Host gives the violation of running jobs as plain processes, if it is one.

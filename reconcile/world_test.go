@@ -283,9 +283,9 @@ func (w *world) wake(change ...func(*Config)) *life {
 		w.t.Fatal(err)
 	}
 	k.Attach(a)
-	for _, other := range c.Kinds {
-		if u, ok := other.(*Units); ok {
-			u.Attach(a)
+	for _, other := range c.Kinds[1:] {
+		if k, ok := other.(interface{ Attach(*Agent) }); ok {
+			k.Attach(a)
 		}
 	}
 	return &life{Agent: a, Pipelines: k}

@@ -55,6 +55,20 @@ const (
 	TypeUnitRepaired   = "unit_repaired"
 	TypeUnitRemoved    = "unit_removed"
 	TypeUnitRolledBack = "unit_rolled_back"
+
+	TypeServiceApplied       = "service_applied"
+	TypeServiceFailed        = "service_failed"
+	TypeDeviceConnected      = "device_connected"
+	TypeDeviceLost           = "device_lost"
+	TypeDeviceUpdated        = "device_updated" // a push reached it
+	TypeDeviceRefused        = "device_refused"
+	TypeDeviceDrift          = "device_drift"
+	TypeDeviceRepaired       = "device_repaired"
+	TypeDeviceSchemaDegraded = "device_schema_degraded" // models that can't be had: keys are inferred
+	TypeTransactionStarted   = "transaction_started"
+	TypeTransactionCommitted = "transaction_committed"
+	TypeTransactionAborted   = "transaction_aborted"
+	TypeTransactionRecovered = "transaction_recovered" // what a crash left in the middle is at its end
 )
 
 // Event is one entry of the log. ID and Time are given by [Log.Publish]; the

@@ -157,7 +157,7 @@ func TestHelpIsTrue(t *testing.T) {
 	}
 	walk(root)
 	code, out, _ := command{}.run(t, "apply", "--help")
-	if code != 0 || strings.Contains(out, "netconf") || !strings.Contains(out, "--git URL|PATH") {
+	if code != 0 || strings.Contains(out, "--keep-age") || !strings.Contains(out, "--git URL|PATH") {
 		t.Errorf("apply --help: %d\n%s", code, out)
 	}
 }

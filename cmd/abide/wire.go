@@ -35,7 +35,8 @@ type parts struct {
 	log       *sse.Log
 	agent     *reconcile.Agent
 	pipelines *reconcile.Pipelines
-	units     *unitParts // nil where units are off
+	units     *unitParts    // nil where units are off
+	services  *serviceParts // nil where nothing is kept
 	id        string
 	warn      func(string)
 
@@ -102,6 +103,12 @@ func wire(ctx context.Context, o wireOptions) (a *parts, err error) {
 			return a, err
 		}
 	}
+	if o.stateful {
+		if a.services, err = a.openServices(ctx, o.daemon, o.dry); err != nil {
+			return a, err
+		}
+		kinds = append(kinds, a.services.kind, a.services.devices)
+	}
 	if a.units != nil {
 		kinds = append(kinds, a.units.kind)
 		sources = append(sources, reconcile.SourceConfig{Source: registrySource{a.units}, Type: "registry"})
@@ -117,6 +124,10 @@ func wire(ctx context.Context, o wireOptions) (a *parts, err error) {
 	a.pipelines.Attach(a.agent)
 	if a.units != nil {
 		a.units.kind.Attach(a.agent)
+	}
+	if a.services != nil {
+		a.services.kind.Attach(a.agent)
+		a.services.devices.Attach(a.agent)
 	}
 	return a, nil
 }

@@ -30,7 +30,12 @@ func (w wired) Apply(ctx context.Context, o applyOptions) (int, error) {
 		return code(err == nil), errors.Join(err, a.Close())
 	}
 	a.pipelines.Recover()
+	endServices, err := a.beginServices(ctx)
+	if err != nil {
+		return exitFailed, errors.Join(err, a.Close())
+	}
 	well, err := a.agent.Once(ctx)
+	err = errors.Join(err, endServices())
 	if errors.Is(err, context.Canceled) {
 		err = nil // the command says that it was stopped
 	}

@@ -46,9 +46,14 @@ func (a *parts) serve(ctx context.Context, o applyOptions) error {
 			}
 		}()
 	}
+	endServices, err := a.beginServices(ctx)
+	if err != nil {
+		return err
+	}
 	a.greet(listeners)
 	a.pipelines.Recover()
 	err = a.agent.Run(ctx)
+	err = errors.Join(err, endServices())
 	if cause := context.Cause(ctx); err == nil && cause != nil && !errors.Is(cause, context.Canceled) {
 		err = cause
 	}
@@ -144,6 +149,9 @@ func (a *parts) server(w io.Writer) (*api.Server, error) {
 		return nil, err
 	}
 	a.mountFleet(server)
+	if a.services != nil {
+		server.MountDevices(a.services.kind)
+	}
 	return server, nil
 }
 

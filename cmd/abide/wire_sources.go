@@ -46,7 +46,7 @@ func (a *parts) sources(stdin io.Reader) ([]reconcile.SourceConfig, error) {
 }
 
 func (a *parts) source(s settings.Source) (c reconcile.SourceConfig, err error) {
-	c.Policy = reconcile.Policy{Kinds: s.Kinds, DockerHosts: s.Policy.DockerHosts, UnitNames: s.Policy.UnitNames, HostExecutor: s.Policy.HostExecutor}
+	c.Policy = reconcile.Policy{Kinds: s.Kinds, DockerHosts: s.Policy.DockerHosts, UnitNames: s.Policy.UnitNames, Devices: s.Policy.Devices, HostExecutor: s.Policy.HostExecutor}
 	c.Policy.Units = reconcile.UnitDefaults{Desired: units.State(s.Units.Desired), Drift: units.Drift(s.Units.Drift)}
 	note := func(text string) { a.warn("source " + s.Name + ": " + text) }
 	switch {

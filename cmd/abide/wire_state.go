@@ -78,7 +78,7 @@ const (
 )
 
 func (a *parts) openStore(ctx context.Context) error {
-	db, err := store.Open(filepath.Join(a.dir, "abide.db"), store.Options{BackupPrefixes: append(reconcile.NotRebuildable(), keyRegistry)})
+	db, err := store.Open(filepath.Join(a.dir, "abide.db"), store.Options{BackupPrefixes: append(reconcile.NotRebuildable(), keyRegistry, keyDevices)})
 	if err != nil {
 		return err
 	}

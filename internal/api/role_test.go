@@ -69,11 +69,14 @@ func TestEveryRouteForEveryCaller(t *testing.T) {
 		"POST /v1/sources/s/rollback": RoleAdmin, "GET /v1/diff": RoleRead,
 		"POST /v1/suspend": RoleAdmin, "POST /v1/resume": RoleAdmin, "GET /v1/plan": RoleRead,
 		"GET /v1/resources": RoleRead, "POST /v1/resources/pipeline/a/b/retry": RoleTrigger,
+		"GET /v1/devices": RoleRead, "GET /v1/devices/s": RoleRead, "GET /v1/devices/s/config": RoleRead, "GET /v1/devices/s/diff": RoleRead,
+		"POST /v1/devices/s/sync": RoleTrigger, "GET /v1/services": RoleRead, "GET /v1/services/s": RoleRead, "GET /v1/blame": RoleRead,
 		"PUT /extra/x": RoleAdmin, "POST /hooks/github": RoleHook,
 	}
 	seen := map[string]bool{}
 	s := newServer(t, &fakeAgent{runs: []runner.Run{{ID: "r1"}}}, withTokens,
 		func(o *Options) { o.AdminUIDs = []int{64001} })
+	s.MountDevices(fakeDevices{})
 	s.Mount("/extra/", RoleAdmin, http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	s.Mount("POST /hooks/{source}", RoleHook, http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	for _, rt := range s.table {

@@ -125,6 +125,10 @@ var Rows = []Row{
 		{"sources", "desired state comes as snapshots"},
 		{"sse", "every step is an event"},
 		{"units", "the kind of the units reads them and drives their engine"},
+		{"netconf/tree", "what service code makes are trees"},
+		{"netconf/yang", "instances of services are judged by their models"},
+		{"netconf/service", "the kind of the services runs their code"},
+		{"netconf/device", "the kind of the services drives the devices"},
 	}},
 
 	{"internal/settings", []Arrow{
@@ -159,6 +163,9 @@ var Rows = []Row{
 		{"internal/settings", "flags and files become settings"},
 		{"internal/store", "wiring"},
 		{"internal/terminal", "commands show things"},
+		{"netconf", "wiring"},
+		{"netconf/device", "wiring"},
+		{"netconf/service", "wiring"},
 		{"reconcile", "wiring"},
 		{"runner", "wiring"},
 		{"runner/docker", "wiring"},

@@ -276,11 +276,11 @@ func TestMisplacedFlags(t *testing.T) {
 // What this version does nothing with is said, wherever it is given.
 func TestIdleSettingsWarn(t *testing.T) {
 	t.Parallel()
-	_, faults := Load(input(t, "netconf:\n  parallel: 3\n", map[string]string{"ABIDE_KEEP_AGE": "1h"}, "keep-bytes=1MiB"))
+	_, faults := Load(input(t, "retention:\n  bytes: 3MiB\n", map[string]string{"ABIDE_KEEP_AGE": "1h"}, "keep-bytes=1MiB"))
 	if faults.Err() != nil || len(faults) != 3 {
 		t.Errorf("faults: %v", faults)
 	}
-	if got := faults[0].String(); !strings.Contains(got, ":2:13: warning: netconf.parallel: this has no effect") {
+	if got := faults[0].String(); !strings.Contains(got, ":2:10: warning: retention.bytes: this has no effect") {
 		t.Errorf("the first: %s", got)
 	}
 }

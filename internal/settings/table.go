@@ -54,23 +54,23 @@ var options = []option[Settings]{
 		add: duration(func(s *Settings) *time.Duration { return &s.Units.Drift }, time.Second, day),
 	},
 	{
-		key: "netconf.socket", later: true, meta: "PATH", usage: "socket of the service API (default: in the state directory)",
+		key: "netconf.socket", meta: "PATH", usage: "socket of the service API (default: in the state directory)",
 		add: text(func(s *Settings) *string { return &s.NETCONF.Socket }),
 	},
 	{
-		key: "netconf.confirm_timeout", later: true, meta: "TIME", usage: "a device rolls back unless confirmed within this (default 1m)",
+		key: "netconf.confirm_timeout", meta: "TIME", usage: "a device rolls back unless confirmed within this (default 1m)",
 		add: duration(func(s *Settings) *time.Duration { return &s.NETCONF.ConfirmTimeout }, time.Second, day),
 	},
 	{
-		key: "netconf.service_timeout", later: true, meta: "TIME", usage: "how long service code may take (default 1m)",
+		key: "netconf.service_timeout", meta: "TIME", usage: "how long service code may take (default 1m)",
 		add: duration(func(s *Settings) *time.Duration { return &s.NETCONF.ServiceTimeout }, time.Second, day),
 	},
 	{
-		key: "netconf.parallel", later: true, meta: "N", usage: "devices at the same time (default 32)",
+		key: "netconf.parallel", meta: "N", usage: "devices at the same time (default 32)",
 		add: number(func(s *Settings) *int { return &s.NETCONF.Parallel }, 1, 4096),
 	},
 	{
-		key: "netconf.atomic", later: true, meta: "HOW", usage: "a change is taken by all devices or by none (all), or by each on its own (per-device)",
+		key: "netconf.atomic", meta: "HOW", usage: "a change is taken by all devices or by none (all), or by each on its own (per-device)",
 		add: choice(func(s *Settings) *string { return &s.NETCONF.Atomic }, "all", "per-device"),
 	},
 	{
@@ -154,7 +154,7 @@ var sourceOptions = []option[Source]{
 	{key: "policy.docker_socket", later: true, flag: noFlag, shape: toggle, add: on(func(s *Source) *bool { return &s.Policy.DockerSocket })},
 	list(option[Source]{key: "policy.docker_hosts", flag: noFlag}, func(s *Source) *[]string { return &s.Policy.DockerHosts }, dockerHost),
 	list(option[Source]{key: "policy.bind_mounts", later: true, flag: noFlag}, func(s *Source) *[]string { return &s.Policy.BindMounts }, absolute),
-	list(option[Source]{key: "policy.devices", later: true, flag: noFlag}, func(s *Source) *[]string { return &s.Policy.Devices }, glob),
+	list(option[Source]{key: "policy.devices", flag: noFlag}, func(s *Source) *[]string { return &s.Policy.Devices }, glob),
 	list(option[Source]{key: "policy.unit_names", flag: noFlag}, func(s *Source) *[]string { return &s.Policy.UnitNames }, glob),
 	{key: "units.desired_state", flag: noFlag, add: choice(func(s *Source) *string { return &s.Units.Desired }, "inactive", "loaded", "launched")},
 	{key: "units.drift", flag: noFlag, add: choice(func(s *Source) *string { return &s.Units.Drift }, "repair", "report", "off")},

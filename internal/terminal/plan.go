@@ -150,6 +150,14 @@ func (w *planWriter) device(d reconcile.DevicePlan) {
 	}
 }
 
+// DevicePlan prints what would be sent to one device.
+func DevicePlan(s Screen, d reconcile.DevicePlan) error {
+	w := &planWriter{s: s}
+	w.device(d)
+	_, err := s.W.Write([]byte(w.b.String()))
+	return err
+}
+
 // PlanXML prints what a plan sends to devices: for each its name in a comment,
 // and the <config> of the edit-config, byte for byte, but for masked secrets.
 func PlanXML(s Screen, p reconcile.Plan) error {

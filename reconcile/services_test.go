@@ -1,0 +1,408 @@
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/abide-agent/abide/netconf/device"
+	"github.com/abide-agent/abide/netconf/service"
+	"github.com/abide-agent/abide/netconf/tree"
+	"github.com/abide-agent/abide/sse"
+)
+
+// devicesFake is a manager that remembers what it was asked for.
+type devicesFake struct {
+	mu      sync.Mutex
+	names   []string
+	applied []string // "owner@device=leaf,leaf" of each Apply
+	answer  func(device.Change) device.Result
+	modes   []device.Mode
+}
+
+func (f *devicesFake) Inventory(list []device.Device) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.names = nil
+	for _, d := range list {
+		f.names = append(f.names, d.Name)
+	}
+}
+
+func (f *devicesFake) Plan(_ context.Context, changes []device.Change) (out []device.DevicePlan, err error) {
+	by := map[string]string{}
+	for _, c := range changes {
+		for name, n := range c.Outputs {
+			by[name] += string(n.AppendXML(nil))
+		}
+		if c.Outputs == nil {
+			by["gone"] += c.Owner
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(by)) {
+		out = append(out, device.DevicePlan{Device: name, XML: []byte(by[name]), Diff: "+" + by[name]})
+	}
+	return out, nil
+}
+
+func (f *devicesFake) Apply(_ context.Context, changes []device.Change, o device.Options) map[string]device.Result {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	out := map[string]device.Result{}
+	var all []string
+	for _, c := range changes {
+		all = append(all, told(c))
+		if f.answer != nil {
+			out[c.Owner] = f.answer(c)
+			continue
+		}
+		out[c.Owner] = device.Result{}
+	}
+	slices.Sort(all)
+	f.modes = append(f.modes, o.Mode)
+	f.applied = append(f.applied, strings.Join(all, " "))
+	return out
+}
+
+func told(c device.Change) string {
+	if c.Outputs == nil {
+		return c.Owner + "-"
+	}
+	var on []string
+	for name, n := range c.Outputs {
+		var values []string
+		for _, leaf := range n.Children {
+			values = append(values, leaf.Value)
+		}
+		on = append(on, name+"="+strings.Join(values, ","))
+	}
+	slices.Sort(on)
+	return c.Owner + "@" + strings.Join(on, "@")
+}
+
+func (f *devicesFake) take() []string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	out := f.applied
+	f.applied = nil
+	return out
+}
+
+func (f *devicesFake) State(string) device.State                   { return device.State{} }
+func (f *devicesFake) Devices() []device.Status                    { return nil }
+func (f *devicesFake) Others(string, string) *tree.Node            { return nil }
+func (f *devicesFake) Owners(string, string) ([]tree.Owned, error) { return nil, nil }
+func (f *devicesFake) Read(context.Context, string, bool) (*tree.Node, error) {
+	return nil, errors.New("none")
+}
+
+func (f *devicesFake) Diff(context.Context, string) (device.Difference, error) {
+	return device.Difference{}, nil
+}
+func (f *devicesFake) Sync(context.Context, string) error { return nil }
+
+// handlersFake is a service API with a handler that makes a leaf of the key.
+type handlersFake struct {
+	mu   sync.Mutex
+	away bool
+	runs []string
+}
+
+func (h *handlersFake) Run(_ context.Context, r service.Request) (service.Output, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.away {
+		return nil, &service.NoHandlerError{Service: r.Instance.Service, Instance: r.Instance.Name()}
+	}
+	h.runs = append(h.runs, fmt.Sprintf("%s deleted=%t dry=%t", r.Instance.Name(), r.Deleted, r.DryRun))
+	out := service.Output{}
+	for _, d := range r.Devices {
+		out[d.Name] = &tree.Node{Name: tree.Name{Local: "config"}, Children: []*tree.Node{{Name: tree.Name{Space: "u", Local: "motd"}, Value: "by handler"}}}
+	}
+	return out, nil
+}
+func (h *handlersFake) Pushed(string, error) {}
+
+const lab = `<devices xmlns="http://clicon.org/controller">
+  <device-group><name>edge</name><device-name>d1</device-name></device-group>
+  <device><name>d1</name><addr>127.0.0.1</addr><user>noc</user></device>
+  <device><name>d2</name><addr>127.0.0.2</addr><user>noc</user></device>
+</devices>`
+
+func instancesOf(text ...string) string {
+	var b strings.Builder
+	b.WriteString(`<services xmlns="http://clicon.org/controller">`)
+	for i := 0; i < len(text); i += 2 {
+		fmt.Fprintf(&b, "\n<motd xmlns=\"http://example.com/motd\"><name>%s</name><text>%s</text></motd>", text[i], text[i+1])
+	}
+	return b.String() + "\n</services>"
+}
+
+const motdTemplate = `{{ if memberOf "edge" }}<motd xmlns="u">{{ .Instance.text }}</motd>{{ end }}`
+
+// serviceWorld is a world with the family of services.
+type serviceWorld struct {
+	*world
+	devices  *devicesFake
+	handlers *handlersFake
+	mode     device.Mode
+}
+
+func newServiceWorld(t *testing.T, repos ...*repo) *serviceWorld {
+	return &serviceWorld{world: newWorld(t, repos...), devices: &devicesFake{}, handlers: &handlersFake{}, mode: device.All}
+}
+
+func (w *serviceWorld) begin() (*life, *Services) {
+	s, d := NewServices(ServiceConfig{
+		Devices: w.devices, Handlers: w.handlers, Mode: w.mode, Publish: w.publish, Timeout: time.Minute, Wait: 5 * time.Second,
+	})
+	l := w.start(func(c *Config) { c.Kinds = []Kind{s, d} })
+	return l, s
+}
+
+func (w *serviceWorld) expectApplied(want ...string) {
+	w.t.Helper()
+	if got := w.devices.take(); !slices.Equal(got, want) {
+		w.t.Errorf("applied %q, want %q", got, want)
+	}
+}
+
+func TestServices(t *testing.T) {
+	in(t, func(t *testing.T) {
+		files := map[string]string{"devices/lab.xml": lab, "services/motd.tmpl": motdTemplate, "services/a.xml": instancesOf("one", "hi", "two", "ho")}
+		r := newRepo("r", files)
+		w := newServiceWorld(t, r)
+		l, _ := w.begin()
+		w.expectApplied("motd[one]@d1=hi motd[two]@d1=ho") // together, and only on the group's device
+		if !slices.Equal(w.devices.names, []string{"d1", "d2"}) {
+			t.Errorf("inventory: %v", w.devices.names)
+		}
+
+		files["services/a.xml"] = instancesOf("one", "hi", "two", "ha")
+		r.set(files)
+		settle()
+		w.expectApplied("motd[two]@d1=ha") // what did not change isn't touched
+
+		files["services/motd.tmpl"] = strings.Replace(motdTemplate, "</motd>", "!</motd>", 1)
+		r.set(files)
+		settle()
+		w.expectApplied("motd[one]@d1=hi! motd[two]@d1=ha!")
+
+		files["devices/lab.xml"] = strings.Replace(lab, "<device-name>d1</device-name>", "<device-name>d1</device-name><device-name>d2</device-name>", 1)
+		r.set(files)
+		settle()
+		w.expectApplied("motd[one]@d1=hi!@d2=hi! motd[two]@d1=ha!@d2=ha!")
+
+		files["services/a.xml"] = instancesOf("one", "hi")
+		r.set(files)
+		settle()
+		w.expectApplied("motd[two]-")
+
+		r.set(files) // a new revision with the same content
+		settle()
+		w.expectApplied()
+		l.end()
+		l, _ = w.begin()
+		settle()
+		w.expectApplied() // and nothing after a restart
+		l.end()
+	})
+}
+
+func TestServiceFaults(t *testing.T) {
+	in(t, func(t *testing.T) {
+		files := map[string]string{
+			"devices/lab.xml": lab, "services/motd.tmpl": motdTemplate,
+			"services/a.xml": instancesOf("one", "hi"), "services/b.xml": instancesOf("two", "ho"),
+		}
+		r := newRepo("r", files)
+		w := newServiceWorld(t, r)
+		l, _ := w.begin()
+		w.expectApplied("motd[one]@d1=hi motd[two]@d1=ho")
+
+		files["services/b.xml"] = "<services xmlns='http://clicon.org/controller'><motd"
+		files["services/a.xml"] = instancesOf("one", "hey")
+		r.set(files)
+		settle()
+		w.expectApplied("motd[one]@d1=hey") // a broken document removes nothing of what it held
+		plan, err := l.Plan(t.Context())
+		if err != nil || plan.Problems.Err() == nil || !strings.Contains(plan.Problems.Err().Error(), "services/b.xml:1:") {
+			t.Errorf("problems: %v, %v", plan.Problems, err)
+		}
+
+		files["services/b.xml"] = instancesOf("two", "ho")
+		files["services/motd.tmpl"] = "{{ .Instance.text }"
+		r.set(files)
+		settle()
+		w.expectApplied() // a broken template stops its instances
+		files["services/motd.tmpl"] = motdTemplate
+		files["devices/lab.xml"] = strings.Replace(lab, "<addr>127.0.0.2</addr>", "<addr></addr>", 1)
+		r.set(files)
+		settle()
+		if !slices.Equal(w.devices.names, []string{"d1", "d2"}) {
+			t.Errorf("a device that broke left: %v", w.devices.names)
+		}
+		l.end()
+	})
+}
+
+func TestServiceOutcomes(t *testing.T) {
+	refused := &device.RefusedError{Device: "d1", Step: "edit-config", Err: errors.New("bad value")}
+	for name, tc := range map[string]struct {
+		mode   device.Mode
+		answer func(n int) device.Result
+		after  time.Duration
+		want   int // calls of Apply in all
+		state  string
+	}{
+		"refused by all is not tried again": {device.All, func(int) device.Result { return device.Result{Err: refused} }, time.Hour, 1, "ready"},
+		"refused per device has failed":     {device.PerDevice, func(int) device.Result { return device.Result{Err: refused} }, time.Hour, 1, "failed"},
+		"unreachable is tried again":        {device.All, flaky(&device.UnreachableError{Device: "d1", Err: errors.New("away")}), time.Hour, 2, "ready"},
+		"a conflict is looked at again":     {device.All, flaky(&device.ConflictError{}), time.Hour, 2, "ready"},
+		"a device that is behind is awaited": {device.PerDevice, func(n int) device.Result {
+			if n == 1 {
+				return device.Result{Pending: []string{"d1"}}
+			}
+			return device.Result{}
+		}, time.Hour, 2, "ready"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			in(t, func(t *testing.T) {
+				w := newServiceWorld(t, newRepo("r", map[string]string{"devices/lab.xml": lab, "services/motd.tmpl": motdTemplate, "a.xml": instancesOf("one", "hi")}))
+				w.mode = tc.mode
+				n := 0
+				w.devices.answer = func(device.Change) device.Result { n++; return tc.answer(n) }
+				l, s := w.begin()
+				time.Sleep(tc.after)
+				if got := w.devices.take(); len(got) != tc.want {
+					t.Errorf("applied %d times: %q", len(got), got)
+				}
+				list, err := s.ServiceStatus(t.Context())
+				if err != nil || len(list) != 1 || list[0].State != tc.state {
+					t.Errorf("status: %+v, %v", list, err)
+				}
+				l.end()
+			})
+		})
+	}
+}
+
+func flaky(err error) func(int) device.Result {
+	return func(n int) device.Result {
+		if n == 1 {
+			return device.Result{Err: err}
+		}
+		return device.Result{}
+	}
+}
+
+func TestServiceHandlers(t *testing.T) {
+	in(t, func(t *testing.T) {
+		files := map[string]string{"devices/lab.xml": lab, "services/a.xml": instancesOf("one", "hi")}
+		r := newRepo("r", files)
+		w := newServiceWorld(t, r)
+		w.handlers.away = true
+		l, s := w.begin()
+		w.expectApplied()
+		if e := w.eventsOf(sse.TypeServiceFailed); len(e) != 1 || !strings.Contains(e[0].Message, "motd") {
+			t.Errorf("without a handler: %+v", e)
+		}
+		w.handlers.mu.Lock()
+		w.handlers.away = false
+		w.handlers.mu.Unlock()
+		l.Soon(ServiceKind)
+		settle()
+		w.expectApplied("motd[one]@d1=by handler@d2=by handler")
+
+		res, err := s.Commit(t.Context(), service.CommitRequest{Actions: "FORCE", Instance: "motd[one]", Push: "NONE"})
+		if err != nil || len(res.Diff) != 2 || !strings.Contains(res.Diff["d2"], "by handler") {
+			t.Errorf("dry run: %+v, %v", res, err)
+		}
+		w.expectApplied()
+		if _, err := s.Commit(t.Context(), service.CommitRequest{Actions: "FORCE", Instance: "motd[one]", Push: "COMMIT", User: "op"}); err != nil {
+			t.Errorf("forced: %v", err)
+		}
+		w.expectApplied("motd[one]@d1=by handler@d2=by handler")
+		if _, err := s.Commit(t.Context(), service.CommitRequest{Actions: "CHANGE", Instance: "motd[none]", Push: "COMMIT"}); err == nil {
+			t.Error("an unknown instance was committed")
+		}
+
+		files["services/a.xml"] = instancesOf()
+		files["services/b.xml"] = instancesOf("other", "x")
+		r.set(files)
+		settle()
+		w.expectApplied("motd[one]- motd[other]@d1=by handler@d2=by handler")
+		want := []string{
+			"motd[one] deleted=false dry=false", "motd[one] deleted=false dry=true", "motd[one] deleted=false dry=false",
+			"motd[one] deleted=true dry=false", "motd[other] deleted=false dry=false",
+		}
+		got := w.handlers.runs
+		slices.Sort(got[3:])
+		if !slices.Equal(got, want) {
+			t.Errorf("runs: %q", got)
+		}
+		l.end()
+	})
+}
+
+func TestPlanShowsDevices(t *testing.T) {
+	in(t, func(t *testing.T) {
+		r := newRepo("r", map[string]string{"devices/lab.xml": lab, "services/motd.tmpl": strings.ReplaceAll(motdTemplate, "motd", "motd-password"), "services/a.xml": instancesOf("one", "hi", "two", "ho")})
+		w := newServiceWorld(t, r)
+		s, d := NewServices(ServiceConfig{Devices: w.devices, Mode: device.All, Publish: w.publish, Timeout: time.Minute, Wait: time.Second})
+		l := w.wake(func(c *Config) { c.Kinds = []Kind{s, d} })
+		plan, err := l.Plan(t.Context())
+		if err != nil || len(plan.Devices) != 1 {
+			t.Fatalf("%+v, %v", plan.Devices, err)
+		}
+		if p := plan.Devices[0]; p.Device != "d1" || strings.Contains(p.XML+p.Diff, "hi") || strings.Count(p.XML, "***") != 2 {
+			t.Errorf("plan: %+v", p)
+		}
+		w.expectApplied()
+	})
+}
+
+func TestServicePolicies(t *testing.T) {
+	in(t, func(t *testing.T) {
+		own := newRepo("own", map[string]string{"services/motd.tmpl": `<motd xmlns="u">{{ .Instance.text }}</motd>`, "services/a.xml": instancesOf("one", "hi")})
+		other := newRepo("other", map[string]string{"devices/lab.xml": lab})
+		w := newServiceWorld(t, own, other)
+		s, d := NewServices(ServiceConfig{Devices: w.devices, Mode: device.All, Publish: w.publish, Timeout: time.Minute, Wait: time.Second})
+		l := w.start(func(c *Config) {
+			c.Kinds = []Kind{s, d}
+			c.Sources[0].Policy.Devices = []string{"d2"}
+		})
+		settle()
+		got := w.devices.take()
+		if len(got) == 0 || got[len(got)-1] != "motd[one]@d2=hi" {
+			t.Errorf("granted one device of another source: %q", got)
+		}
+		l.end()
+
+		w = newServiceWorld(t, own, other)
+		s, d = NewServices(ServiceConfig{Devices: w.devices, Mode: device.All, Publish: w.publish, Timeout: time.Minute, Wait: time.Second})
+		l = w.start(func(c *Config) { c.Kinds = []Kind{s, d} })
+		settle()
+		w.expectApplied("motd[one]@")
+		l.end()
+
+		w = newServiceWorld(t, own, other)
+		s, d = NewServices(ServiceConfig{Devices: w.devices, Mode: device.All, Publish: w.publish, Timeout: time.Minute, Wait: time.Second})
+		l = w.start(func(c *Config) {
+			c.Kinds = []Kind{s, d}
+			c.Sources[0].Policy.Kinds, c.Sources[1].Policy.Kinds = []string{"pipelines"}, []string{"pipelines"}
+		})
+		settle()
+		w.expectApplied()
+		if len(w.devices.names) != 0 {
+			t.Errorf("devices of a source that may have none: %v", w.devices.names)
+		}
+		l.end()
+	})
+}
