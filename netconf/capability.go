@@ -52,14 +52,14 @@ func NewCapabilities(uris []string) Capabilities {
 		if name := values.Get("module"); name != "" {
 			c.modules = append(c.modules, Module{
 				Name: name, Revision: values.Get("revision"), Namespace: stem,
-				Features: list(values.Get("features")), Deviations: list(values.Get("deviations")),
+				Features: words(values.Get("features")), Deviations: words(values.Get("deviations")),
 			})
 		}
 	}
 	return c
 }
 
-func list(s string) []string {
+func words(s string) []string {
 	return strings.FieldsFunc(s, func(r rune) bool { return r == ',' })
 }
 

@@ -33,7 +33,8 @@ type ConnOptions struct {
 
 // Conn frames messages on a stream of bytes, as RFC 6242 says: a message ends
 // with ]]>]]> until [Conn.Upgrade], and then comes in chunks, of which it
-// counts the bytes. One goroutine may read while any number write.
+// counts the bytes. One goroutine may read while any number write. A hello must
+// be through before the other side's is taken for a reason to go over.
 type Conn struct {
 	rwc     io.ReadWriteCloser
 	max     int64
@@ -77,6 +78,10 @@ func (c *Conn) Close() error { return c.close() }
 
 // ErrTooLarge is the error of a message with more bytes than are taken.
 var ErrTooLarge = errors.New("the message is larger than what is taken")
+
+// ErrUnsendable is the error of a message that is not sent, as the peer could not
+// tell where it ends. The session is none the worse for it.
+var ErrUnsendable = errors.New("the message cannot be sent")
 
 // FramingError tells what is wrong with the bytes that the peer sent. Nothing
 // can be read after it.
@@ -122,11 +127,11 @@ func (c *Conn) WriteMessage(ctx context.Context, msg []byte) error {
 	chunked := c.chunked.Load()
 	switch {
 	case len(msg) == 0:
-		return errors.New("an empty message cannot be sent")
+		return fmt.Errorf("%w: it is empty", ErrUnsendable)
 	case int64(len(msg)) > min(c.max, maxChunk):
-		return fmt.Errorf("a message of %d bytes cannot be sent, %d is the limit: %w", len(msg), min(c.max, maxChunk), ErrTooLarge)
+		return fmt.Errorf("%w: it has %d bytes, and %d is the limit; make fewer changes at a time", ErrUnsendable, len(msg), min(c.max, maxChunk))
 	case !chunked && bytes.Contains(msg, marker):
-		return errors.New("a message that contains ]]>]]> cannot be sent to a peer that has no chunked framing (base:1.1)")
+		return fmt.Errorf("%w: it contains ]]>]]>, and the peer has no chunked framing (base:1.1)", ErrUnsendable)
 	}
 	select {
 	case c.turn <- struct{}{}:

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -345,9 +346,17 @@ func connect(t testing.TB, k *netconfd.Kit) (*netconf.Pool, time.Duration) {
 // BenchmarkConnect50 connects to 50 devices on the same machine.
 func BenchmarkConnect50(b *testing.B) {
 	k := netconfd.Start(b, netconfd.Options{Devices: 50})
+	used := func() float64 {
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return float64(m.HeapAlloc+m.StackInuse) / (1 << 20)
+	}
+	before := used()
 	for b.Loop() {
 		p, took := connect(b, k)
 		b.ReportMetric(took.Seconds(), "s/50-sessions")
+		b.ReportMetric(used()-before, "MB/50-sessions")
 		p.Close()
 	}
 }

@@ -24,7 +24,7 @@ var ReplyLimits = tree.Limits{Bytes: 32 << 20, Depth: 128, Nodes: 1 << 20}
 type Options struct {
 	Only10        bool        // never go over to chunks, for devices that offer them and can't
 	MaxMessage    int64       // bytes; 0 is [MaxMessage]
-	Reply         tree.Limits // 0 is [ReplyLimits]
+	Reply         tree.Limits // of one message; the zero value is [ReplyLimits]
 	Notifications int         // how many may wait to be read; 0 is 64
 }
 
@@ -120,8 +120,8 @@ type Reply struct {
 }
 
 // Call sends an operation and waits for its answer. The error is [RPCErrors]
-// when the device refuses, a *[LostError] when the session ends, or that of the
-// context. After the latter the session goes on, and the operation may yet be
+// when the device refuses, a *[LostError] when the session ends, [ErrUnsendable],
+// or that of the context. After the last the session goes on, and the operation may yet be
 // carried out: a late answer is dropped.
 func (s *Session) Call(ctx context.Context, op *tree.Node) (*Reply, error) {
 	id, answered, err := s.expect()
@@ -132,10 +132,14 @@ func (s *Session) Call(ctx context.Context, op *tree.Node) (*Reply, error) {
 	rpc.Attrs = []tree.Attr{{Name: tree.Name{Local: "message-id"}, Value: strconv.FormatUint(id, 10)}}
 	if err := s.conn.WriteMessage(ctx, rpc.AppendXML(nil)); err != nil {
 		s.forget(id)
-		if ctx.Err() != nil {
+		switch {
+		case ctx.Err() != nil:
 			return nil, fmt.Errorf("%s could not be sent in time: %w", op.Name.Local, err)
+		case errors.Is(err, ErrUnsendable):
+			return nil, fmt.Errorf("%s: %w", op.Name.Local, err)
 		}
-		return nil, fmt.Errorf("%s could not be sent: %w", op.Name.Local, err)
+		s.end(fmt.Errorf("nothing can be sent to the device: %w", err))
+		return nil, fmt.Errorf("%s: %w", op.Name.Local, &LostError{Sent: true, Err: s.Err()})
 	}
 	select {
 	case a := <-answered:

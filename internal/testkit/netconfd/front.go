@@ -240,7 +240,9 @@ func (d *Device) Fail(t testing.TB, op string, fault Fault, times int) {
 			f.plans[i].times = 0
 		}
 	}
-	f.plans = append(f.plans, plan{op, fault, times})
+	if times > 0 {
+		f.plans = append(f.plans, plan{op, fault, times})
+	}
 }
 
 // Seen gives the requests since the last time it was asked, in their order.
