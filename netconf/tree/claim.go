@@ -7,14 +7,22 @@ import (
 
 // claim is a node that is wanted, or one above such a node.
 type claim struct {
-	def      *Def
-	id       ident
-	up       *claim
-	keys     []*Node   // of a list's entry
-	owners   []holding // by name
+	def    *Def
+	key    string // of its identity
+	up     *claim
+	owners []holding // by name
+	*content
+}
+
+// content is what a claim has unless it has a value. Most claims are those of
+// leaves, and share one.
+type content struct {
+	keys     []*Node // of a list's entry
 	children family[*claim]
 	orders   []ordering // of the `ordered-by user` lists among the children
 }
+
+var noContent = &content{} // never changed
 
 // holding is what one owner wants of a node. The node is nil for list entries and
 // containers, of which all that is wanted is that they are there.
@@ -30,7 +38,7 @@ type ordering struct {
 	ids   []ident
 }
 
-func (c *claim) ident() ident { return c.id }
+func (c *claim) ident() ident { return ident{c.def.Name, c.key} }
 func (c *claim) schema() *Def { return c.def }
 
 func (c *claim) child(id ident) *claim {
@@ -91,7 +99,10 @@ func (c *claim) descend(d *Def, id ident, n *Node) *claim {
 	if found := c.children.get(id); found != nil {
 		return found
 	}
-	made := &claim{def: d, id: id, up: c, keys: keyNodes(d, n)}
+	made := &claim{def: d, key: id.key, up: c, content: noContent}
+	if !d.hasValue() {
+		made.content = &content{keys: keyNodes(d, n)}
+	}
 	c.children.add(made)
 	return made
 }
@@ -146,7 +157,7 @@ func (c *Claims) release(at *claim, d *Def, n *Node, owner string) {
 // prune forgets a claim, and those above it, that nobody needs any more.
 func (c *claim) prune() {
 	for c.up != nil && len(c.owners) == 0 && len(c.children.list) == 0 {
-		c.up.children.remove(c.id)
+		c.up.children.remove(c.ident())
 		c = c.up
 	}
 }
@@ -217,6 +228,15 @@ func (c *claim) order(list *Def) []ident {
 	return out
 }
 
+// node gives a node with the identity of the claim, and what is wanted if that is
+// a value.
+func (c *claim) node() *Node {
+	if c.owned() && c.want() != nil {
+		return c.want()
+	}
+	return &Node{Name: c.def.Name, Value: c.key, Children: c.keys}
+}
+
 // path writes where a claim stands.
 func (c *claim) path() string { return string(c.appendPath(nil)) }
 
@@ -224,9 +244,5 @@ func (c *claim) appendPath(dst []byte) []byte {
 	if c.up == nil {
 		return dst
 	}
-	n := &Node{Name: c.id.name, Value: c.id.key, Children: c.keys}
-	if c.def.Kind == LeafList && len(c.owners) > 0 {
-		n = c.want()
-	}
-	return appendStep(c.up.appendPath(dst), c.up.def, c.def, n)
+	return appendStep(c.up.appendPath(dst), c.up.def, c.def, c.node())
 }

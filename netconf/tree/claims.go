@@ -26,7 +26,7 @@ type Claims struct {
 // for what it does not define, see [Claims.Warnings].
 func NewClaims(schema *Def) *Claims {
 	c := &Claims{shapes: newShapes(schema)}
-	c.root = &claim{def: c.schema}
+	c.root = &claim{def: c.schema, content: &content{}}
 	return c
 }
 
@@ -119,7 +119,7 @@ func (c *claim) conflicts() (out []Conflict) {
 			out = append(out, Conflict{
 				pair[0].path(),
 				[2]string{pair[0].owners[0].owner, pair[1].owners[0].owner},
-				[2]string{pair[0].id.name.Local, pair[1].id.name.Local},
+				[2]string{pair[0].def.Name.Local, pair[1].def.Name.Local},
 			})
 		}
 	}
@@ -158,7 +158,7 @@ func (c *Claims) settle() {
 	owners := map[string]bool{}
 	c.root.eachOwner(func(owner string) { owners[owner] = true })
 	old := c.root
-	c.root = &claim{def: c.schema}
+	c.root = &claim{def: c.schema, content: &content{}}
 	for owner := range owners {
 		tree := old.tree(func(o string) bool { return o == owner })
 		for _, n := range tree.Children {

@@ -18,7 +18,7 @@ func (c *Claims) Without(owner string) *Node {
 // tree gives what owners that are kept want below c; nil if that is nothing and c
 // is not the root.
 func (c *claim) tree(keep func(owner string) bool) *Node {
-	n := &Node{Name: c.id.name, Children: slices.Clone(c.keys)}
+	n := &Node{Name: c.def.Name, Children: slices.Clone(c.keys)}
 	mine := c.up == nil
 	for _, h := range c.owners {
 		switch {
@@ -30,7 +30,7 @@ func (c *claim) tree(keep func(owner string) bool) *Node {
 		}
 	}
 	if c.up == nil {
-		n.Name.Local = "config"
+		n.Name = Name{"", "config"}
 	}
 	for _, child := range c.inOrder() {
 		if t := child.tree(keep); t != nil {
@@ -144,12 +144,12 @@ func (c *Claims) match(steps []Step) []*claim {
 }
 
 func (c *claim) matches(step Step) bool {
-	if c.id.name.Local != step.Name || step.Module != "" && c.def.Module != "" && step.Module != c.def.Module {
+	if c.def.Name.Local != step.Name || step.Module != "" && c.def.Module != "" && step.Module != c.def.Module {
 		return false
 	}
 	for _, p := range step.Keys {
 		if p.Key == "." {
-			if c.def.Kind != LeafList || c.id.key != canonical(c.def, &Node{Value: p.Value}) {
+			if c.def.Kind != LeafList || c.key != canonical(c.def, &Node{Value: p.Value}) {
 				return false
 			}
 			continue
@@ -191,7 +191,7 @@ func (c *Claims) check(at *claim, have *Node, out *[]Drift) {
 	find := c.finder(at.def, have)
 	var ordered []*Def
 	for _, child := range at.inOrder() {
-		n := find.find(child.def, child.id)
+		n := find.find(child.def, child.ident())
 		switch {
 		case child.owned() && n == nil:
 			d := Drift{Path: child.path(), Missing: true, Owners: child.ownerNames()}

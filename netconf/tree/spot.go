@@ -160,11 +160,7 @@ func (p *planner) spots(s *spot) []*spot {
 	}
 	if whole && s.claim != nil {
 		for _, c := range s.claim.children.list {
-			n := &Node{Name: c.id.name, Value: c.id.key, Children: c.keys}
-			if c.owned() && c.want() != nil {
-				n = c.want()
-			}
-			add(c.def, c.id, n)
+			add(c.def, c.ident(), c.node())
 		}
 	}
 	for _, t := range s.touches {
