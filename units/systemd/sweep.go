@@ -128,7 +128,9 @@ func (r *running) listed(row listed, held bool) (enough bool) {
 		}
 		return true
 	}
-	enough = r.known && r.active == row.Active && r.sub == row.Sub && r.load == row.Load
+	// Signals don't say whether a unit is loaded: of one that has just been
+	// started nothing more is unknown than that.
+	enough = r.known && r.active == row.Active && r.sub == row.Sub && (r.load == row.Load || r.load == "" && row.Load == "loaded")
 	r.held, r.known, r.load, r.sub = true, enough, row.Load, row.Sub
 	r.became(row.Active)
 	r.job, r.jobPath = row.JobType, row.JobPath
@@ -208,6 +210,9 @@ func wanted(name, active string) []property {
 		{unitIface, "NeedDaemonReload"},
 		{unitIface, "ActiveEnterTimestampMonotonic"},
 		{unitIface, sinceOf(active)},
+	}
+	if active == "inactive" { // in this order, see unitProperties
+		out = append(out, property{unitIface, "ConditionResult"}, property{unitIface, "ConditionTimestampMonotonic"})
 	}
 	if strings.HasSuffix(name, ".service") {
 		out = append(out, property{serviceIface, "MainPID"})
