@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"time"
 )
 
 // machine is where units are measured: a box with systemd, seen from inside.
@@ -123,7 +124,7 @@ func (m *machine) gone(ctx context.Context, stopped *awaited, names []string) er
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	i := 0
-	return until(ctx, 500_000, func() (bool, error) {
+	return until(ctx, 500*time.Microsecond, func() (bool, error) {
 		for ; i < len(names); i++ {
 			if _, err := os.Lstat(filepath.Join(unitDir, names[i])); err == nil {
 				return false, nil

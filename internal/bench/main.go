@@ -35,7 +35,7 @@ var subjects = []subject{
 	{"plan", "plans and reconciles that find little or nothing to do", measurePlan},
 	{"shutdown", "SIGTERM while a job runs", measureShutdown},
 	{"units", "units on a machine with systemd, against a bare D-Bus program", inBox("units")},
-	{"fleet-api", "the fleet API with 1,000 units, and callers on the same two sides of one machine", inBox("fleet-api")},
+	{"fleet-api", "the fleet API with 1,000 units that run, its callers on the same machine", inBox("fleet-api")},
 	{"sse", "many, slow and returning clients of /events", measureSSE},
 	{"triggers", "many triggers at once", measureTriggers},
 	{"memory", "what large input and long use leave behind", measureMemory},

@@ -54,7 +54,6 @@ func (u *unitBench) changed(ctx context.Context) (rows []row, err error) {
 	if err != nil {
 		return nil, s.explain(err)
 	}
-	// A removal's files are read anew by systemd with whatever comes next.
 	if err := errors.Join(u.destroy(ctx, s, mine), u.bus.remove(ctx, bare)); err != nil {
 		return nil, err
 	}

@@ -61,7 +61,7 @@ func (u *unitBench) standing(ctx context.Context) (rows []row, err error) {
 	if err = errors.Join(err, writes.stop()); err != nil {
 		return nil, err
 	}
-	rows = append(append(rows, noop...), none("the same, and all else below: calls to systemd that are no questions", writes.count, writes.calls, "calls"))
+	rows = append(append(rows, noop...), none("these, and what is idle below: calls to systemd that are no questions", writes.count, writes.calls, "calls"))
 	return append(rows, idle...), u.withdraw(ctx, names...)
 }
 

@@ -120,63 +120,82 @@ func (u *unitBench) single(ctx context.Context) (rows []row, err error) {
 	}, nil
 }
 
-// batches measures many units at once. The agent is away while the floor is
-// measured, which else would have to tell it of every unit.
-func (u *unitBench) batches(ctx context.Context) (rows []row, err error) {
-	for _, b := range []struct{ n, rounds int }{{300, u.rounds(5, 1)}, {1000, u.rounds(3, 1)}} {
-		var gone, goneBare samples
-		put := u.batch(b.n, func(ctx context.Context, s *service, names []string) (time.Duration, error) {
-			took, err := stopwatch(func(ctx context.Context) error { return u.create(ctx, s, names...) })(ctx)
-			if err != nil {
-				return 0, err
-			}
-			away, err := stopwatch(func(ctx context.Context) error { return u.destroy(ctx, s, names...) })(ctx)
-			gone = append(gone, away)
-			return took, err
-		})
-		commit := u.batch(b.n, func(ctx context.Context, _ *service, names []string) (time.Duration, error) {
-			if err := u.declare(names...); err != nil {
-				return 0, err
-			}
-			running := u.bus.expect(names...)
-			moved, err := u.repo.commit("units")
-			if err != nil {
-				return 0, err
-			}
-			last, err := running.end(ctx)
-			if err != nil {
-				return 0, err
-			}
-			return last.Sub(moved), u.withdraw(ctx, names...)
-		})
-		floor := func(ctx context.Context) (time.Duration, error) {
-			names := u.unitNames(b.n)
-			took, err := stopwatch(func(ctx context.Context) error { return u.bus.begin(ctx, names...) })(ctx)
-			if err != nil {
-				return 0, err
-			}
-			away, err := stopwatch(func(ctx context.Context) error { return u.bus.remove(ctx, names...) })(ctx)
-			goneBare = append(goneBare, away)
-			return took, err
-		}
-		t, err := interleave(ctx, b.rounds, put, floor, commit)
-		if err != nil {
-			return rows, err
-		}
-		const bare = "bare D-Bus"
-		rows = append(
-			rows,
-			ratio(fmt.Sprintf("%d units by %d PUTs of %d callers → all run", b.n, b.n, callers), t[0], bare, t[1], 1.3),
-			ratio(fmt.Sprintf("%d units by one commit → all run", b.n), t[2], bare, t[1], 1.3),
-		)
-		destroyed := within(fmt.Sprintf("%d units destroyed by %d DELETEs → stopped, and no file left", b.n, b.n), gone.median(), 3*time.Second, bare+": "+span(goneBare.median()))
-		destroyed.Open = b.n != 300
-		if destroyed.Open {
-			destroyed.Figure, destroyed.Goal = "", ""
-		}
-		rows = append(rows, destroyed)
+// batches measures many units at once.
+func (u *unitBench) batches(ctx context.Context) ([]row, error) {
+	rows, err := u.many(ctx, 300, u.rounds(5, 1))
+	if err != nil {
+		return rows, err
 	}
-	return rows, nil
+	more, err := u.many(ctx, 1000, u.rounds(3, 1))
+	if err != nil {
+		return rows, err
+	}
+	gone := &more[len(more)-1]
+	gone.Figure, gone.Goal, gone.Open = "", "", true // the goal is about 300
+	return append(rows, more...), nil
+}
+
+// many measures n units that come and go together. The agent is away while the
+// floor is measured, which else would have to tell it of every unit.
+func (u *unitBench) many(ctx context.Context, n, rounds int) ([]row, error) {
+	var gone, goneBare, putUsed, commitUsed samples
+	put := u.batch(n, func(ctx context.Context, s *service, names []string) (time.Duration, error) {
+		used := s.used(&putUsed)
+		took, err := stopwatch(func(ctx context.Context) error { return u.create(ctx, s, names...) })(ctx)
+		if err = errors.Join(err, used()); err != nil {
+			return 0, err
+		}
+		away, err := stopwatch(func(ctx context.Context) error { return u.destroy(ctx, s, names...) })(ctx)
+		gone = append(gone, away)
+		return took, err
+	})
+	commit := u.batch(n, func(ctx context.Context, s *service, names []string) (time.Duration, error) {
+		if err := u.declare(names...); err != nil {
+			return 0, err
+		}
+		used := s.used(&commitUsed)
+		running := u.bus.expect(names...)
+		moved, err := u.repo.commit("units")
+		if err != nil {
+			return 0, err
+		}
+		last, err := running.end(ctx)
+		if err = errors.Join(err, used()); err != nil {
+			return 0, err
+		}
+		return last.Sub(moved), u.withdraw(ctx, names...)
+	})
+	floor := func(ctx context.Context) (time.Duration, error) {
+		names := u.unitNames(n)
+		took, err := stopwatch(func(ctx context.Context) error { return u.bus.begin(ctx, names...) })(ctx)
+		if err != nil {
+			return 0, err
+		}
+		away, err := stopwatch(func(ctx context.Context) error { return u.bus.remove(ctx, names...) })(ctx)
+		goneBare = append(goneBare, away)
+		return took, err
+	}
+	t, err := interleave(ctx, rounds, put, floor, commit)
+	if err != nil {
+		return nil, err
+	}
+	const bare, processor = "bare D-Bus", "; processor time of the agent: "
+	byPut := ratio(fmt.Sprintf("%d units by %d PUTs of %d callers → all run", n, n, callers), t[0], bare, t[1], 1.3)
+	byPut.Beside += processor + span(putUsed.median())
+	byCommit := ratio(fmt.Sprintf("%d units by one commit → all run", n), t[2], bare, t[1], 1.3)
+	byCommit.Beside += processor + span(commitUsed.median())
+	return []row{byPut, byCommit, within(fmt.Sprintf("%d units destroyed by %d DELETEs → stopped, and no file left", n, n),
+		gone.median(), 3*time.Second, bare+": "+span(goneBare.median()))}, nil
+}
+
+// used begins to count the processor time of an agent; what it gives ends that.
+func (s *service) used(to *samples) (end func() error) {
+	before, failed := cpu(s.pid())
+	return func() error {
+		after, err := cpu(s.pid())
+		*to = append(*to, after-before)
+		return errors.Join(failed, err)
+	}
 }
 
 // batch starts an agent for one measurement of n units.
