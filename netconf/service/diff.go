@@ -35,7 +35,10 @@ func (d *diff) wants(edit, read *tree.Node, o tree.Operation) ([]*tree.Node, err
 				return nil, err
 			}
 		}
-		have := f.find(c)
+		var have *tree.Node
+		if !tagged || op == tree.Delete || op == tree.Remove {
+			have = f.find(c)
+		}
 		switch op {
 		case tree.Merge, tree.Create, tree.Replace, tree.None:
 		case tree.Delete, tree.Remove:
@@ -64,11 +67,7 @@ func (d *diff) wants(edit, read *tree.Node, o tree.Operation) ([]*tree.Node, err
 				return nil, err
 			}
 			if len(below) > 0 {
-				keys := 0
-				if have != nil {
-					keys = f.keys(c)
-				}
-				out = append(out, shell(c, keys, below))
+				out = append(out, shell(c, f.keys(c, have), below))
 			}
 		}
 	}
@@ -188,26 +187,40 @@ func newFinder(read *tree.Node) *finder {
 }
 
 // find gives the node that n is, or nil: the first of those that agree with it
-// in the most leading leaves, at least one if it begins with one. A leaf is the
-// one of the same value, else the first of its name.
+// in the most leading leaves, at least one if it begins with one. One that
+// begins with another leaf, and stands alone, is no entry of a list. A leaf is
+// the one of the same value, else the first of its name.
 func (f *finder) find(n *tree.Node) *tree.Node {
 	if f.next < len(f.nodes) && same(n, f.nodes[f.next]) {
 		f.next++
 		return f.nodes[f.next-1]
 	}
-	least := min(1, leading(n))
-	for k := maxKeys; k >= least; k-- {
-		if at := f.places(n, k); len(at) > 0 {
-			f.next = at[0] + 1
-			return f.nodes[at[0]]
+	at := -1
+	for k := maxKeys; k >= 0 && at < 0; k-- {
+		places := f.places(n, k)
+		switch {
+		case len(places) == 0:
+		case k > 0 || leading(n) == 0:
+			at = places[0]
+		case len(places) == 1:
+			if c := f.nodes[places[0]]; leading(c) == 0 || c.Children[0].Name != n.Children[0].Name {
+				at = places[0]
+			}
 		}
 	}
-	return nil
+	if at < 0 {
+		return nil
+	}
+	f.next = at + 1
+	return f.nodes[at]
 }
 
 // keys gives how many leading leaves of n it takes to tell it from what else was
-// read.
-func (f *finder) keys(n *tree.Node) int {
+// read, when it is what was read as have.
+func (f *finder) keys(n, have *tree.Node) int {
+	if have == nil || len(have.Children) == 0 || have.Children[0].Name != n.Children[0].Name {
+		return 0
+	}
 	most := min(maxKeys, leading(n))
 	for k := min(1, most); k < most; k++ {
 		if len(f.places(n, k)) < 2 {

@@ -76,7 +76,9 @@ func (p *pipes) dial(t testing.TB) *client {
 	t.Helper()
 	ours, theirs := net.Pipe()
 	p.conns <- theirs
-	return greet(t, ours)
+	c := netconf.NewConn(ours, netconf.ConnOptions{Chunked: true})
+	t.Cleanup(func() { c.Close() })
+	return greet(t, c)
 }
 
 func serveOn(t testing.TB, l net.Listener, o Options) *serving {
@@ -118,17 +120,24 @@ const clixonHello = `<hello xmlns="urn:ietf:params:xml:ns:netconf:base:1.0" cl:u
 // dial begins a session as clixon's clients do.
 func dial(t testing.TB, path string) *client {
 	t.Helper()
+	return greet(t, connection(t, path))
+}
+
+// connection connects and says nothing.
+func connection(t testing.TB, path string) *netconf.Conn {
+	t.Helper()
 	conn, err := net.Dial("unix", path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return greet(t, conn)
+	c := netconf.NewConn(conn, netconf.ConnOptions{Chunked: true})
+	t.Cleanup(func() { c.Close() })
+	return c
 }
 
-func greet(t testing.TB, conn net.Conn) *client {
+func greet(t testing.TB, conn *netconf.Conn) *client {
 	t.Helper()
-	c := &client{t, netconf.NewConn(conn, netconf.ConnOptions{Chunked: true})}
-	t.Cleanup(func() { c.conn.Close() })
+	c := &client{t, conn}
 	c.send(clixonHello)
 	if got := c.read(); !strings.HasPrefix(got, `<hello xmlns="urn:ietf:params:xml:ns:netconf:base:1.0"><session-id>`) {
 		t.Fatalf("the hello is %s", got)
