@@ -161,6 +161,7 @@ func TestReplay(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			hello, all, notifications := readRecord(t, name)
+			hello = strings.ReplaceAll(hello, yuma, "urn:x") // a nudge was not recorded
 			ours, theirs := net.Pipe()
 			var played []string // the requests as they came
 			var server sync.WaitGroup

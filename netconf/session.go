@@ -128,9 +128,7 @@ func (s *Session) Call(ctx context.Context, op *tree.Node) (*Reply, error) {
 	if err != nil {
 		return nil, err
 	}
-	rpc := base("rpc", op)
-	rpc.Attrs = []tree.Attr{{Name: tree.Name{Local: "message-id"}, Value: strconv.FormatUint(id, 10)}}
-	if err := s.conn.WriteMessage(ctx, rpc.AppendXML(nil)); err != nil {
+	if err := s.conn.WriteMessage(ctx, request(id, op)); err != nil {
 		s.forget(id)
 		switch {
 		case ctx.Err() != nil:
@@ -155,6 +153,12 @@ func (s *Session) Call(ctx context.Context, op *tree.Node) (*Reply, error) {
 		s.forget(id)
 		return nil, fmt.Errorf("the device did not answer %s in time: %w", op.Name.Local, context.Cause(ctx))
 	}
+}
+
+func request(id uint64, op *tree.Node) []byte {
+	rpc := base("rpc", op)
+	rpc.Attrs = []tree.Attr{{Name: tree.Name{Local: "message-id"}, Value: strconv.FormatUint(id, 10)}}
+	return rpc.AppendXML(nil)
 }
 
 func (s *Session) expect() (uint64, <-chan answer, error) {
@@ -211,8 +215,18 @@ func (s *Session) end(err error) {
 func (s *Session) run() {
 	defer close(s.done)
 	defer close(s.notifications)
+	heard := sync.OnceFunc(func() {})
+	if s.Capabilities().Has(yuma) {
+		var nudging sync.WaitGroup
+		defer nudging.Wait()
+		first := make(chan struct{})
+		heard = sync.OnceFunc(func() { close(first) })
+		nudging.Go(func() { s.nudge(first) })
+	}
 	for {
-		if err := s.next(); err != nil {
+		err := s.next()
+		heard()
+		if err != nil {
 			if err == io.EOF {
 				err = errors.New("the device ended the session")
 			}
