@@ -104,6 +104,7 @@ var Rows = []Row{
 		{"internal/problem", "the faults of a document are problems"},
 		{"netconf", "handlers speak the protocol's framing"},
 		{"netconf/tree", "service code makes trees"},
+		{"netconf/yang", "instances are judged by their models"},
 	}},
 	{"netconf/device", []Arrow{
 		{"internal/failpoint", "each step of a transaction has one"},

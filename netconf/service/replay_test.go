@@ -144,3 +144,31 @@ func TestReplayOfOperator(t *testing.T) {
 }
 
 var operation = regexp.MustCompile(`<rpc [^>]*><([a-z-]+)`)
+
+// BenchmarkTransaction is a run as pyapi makes it, less what pyapi computes.
+func BenchmarkTransaction(b *testing.B) {
+	s := serve(b, Options{})
+	c := dial(b, s.path)
+	c.subscribe("services-commit", "")
+	c.subscribe("controller-transaction", "")
+	r := users(b, opsDoc, "d1", "d2")
+	messages := recorded(b, "pyapi.log", `(?m)^=== \S+ [CS]>[CS] \d+\n`)
+	edit := ""
+	for _, m := range messages {
+		if strings.Contains(m.text, "<edit-config>") {
+			edit = m.text
+		}
+	}
+	for b.Loop() {
+		run := start(b.Context(), s.Server, r)
+		tid := tidOf(b, c.read())
+		c.call(`<get><nc:filter nc:type="xpath" nc:select="/co:transactions/co:transaction[co:tid='` + tid + `']" xmlns:co="http://clicon.org/controller"/></get>`)
+		c.call(`<get-config><source><actions xmlns="http://clicon.org/controller"/></source><nc:filter nc:type="xpath" nc:select="/"/></get-config>`)
+		c.send(edit)
+		c.read()
+		c.call(done(tid))
+		if o := <-run; o.err != nil || len(o.out) != 2 {
+			b.Fatal(o.err)
+		}
+	}
+}
