@@ -72,7 +72,9 @@ func (e *Engine) carry(ctx context.Context, s *step) error {
 		if err = verdict(s.verb, name, result, err, u.run); err != nil {
 			return err
 		}
-		s.note(past[s.verb])
+		if s.verb == stop || !u.run.skipped {
+			s.note(past[s.verb])
+		}
 	}
 	switch {
 	case s.removes():

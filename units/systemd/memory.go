@@ -44,7 +44,11 @@ type running struct {
 	since    time.Time // when it came into its present state
 	outdated bool      // systemd has older files of it than those on disk
 	skipped  bool      // a condition was false when it was last started
-	ran      bool      // it is being started, or was and ended by itself
+	// What skipped is computed from: the result of its conditions, and when they
+	// were looked at, in monotonic microseconds.
+	condition bool
+	checked   uint64
+	ran       bool // it is being started, or was and ended by itself
 }
 
 // memory holds all units that abide placed. It is safe for concurrent use.

@@ -31,6 +31,7 @@ func testReal(t *testing.T) {
 		"more jobs than it bears":  testManyJobs,
 		"masked elsewhere":         testMaskedElsewhere,
 		"acts of others":           testOthers,
+		"false condition":          testSkipped,
 		"a link of somebody else":  testForeignLink,
 		"killed and started again": testKilledAgent,
 		"the bus is restarted":     testBusRestart,

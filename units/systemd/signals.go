@@ -145,9 +145,12 @@ func (r *running) unitProperties(values map[string]dbus.Variant) {
 		r.entered = t
 	}
 	if result, ok := values["ConditionResult"].Value().(bool); ok {
-		at, _ := values["ConditionTimestampMonotonic"].Value().(uint64)
-		r.skipped = !result && at != 0 && r.active == "inactive"
+		r.condition = result
 	}
+	if at, ok := values["ConditionTimestampMonotonic"].Value().(uint64); ok {
+		r.checked = at
+	}
+	r.skipped = !r.condition && r.checked != 0 && r.active == "inactive"
 	if load, ok := values["LoadState"].Value().(string); ok {
 		r.load = load
 	}
