@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"context"
 	"maps"
 	"reflect"
 
@@ -10,7 +11,7 @@ import (
 // pin puts what is known of all units on the board, where the API reads it
 // without asking anybody. Only what changed is written: a quiet machine wakes
 // no reader.
-func (k *Units) pin(o outlook, states map[string]units.Status, err error) {
+func (k *Units) pin(ctx context.Context, o outlook, states map[string]units.Status, err error) {
 	if k.Board == nil {
 		return
 	}
@@ -20,7 +21,7 @@ func (k *Units) pin(o outlook, states map[string]units.Status, err error) {
 	if err != nil {
 		return
 	}
-	k.declare(o)
+	k.declare(ctx, o)
 	now := make(map[string]units.Live, len(states))
 	for name, st := range states {
 		now[name] = units.Live{Status: st}
@@ -48,7 +49,7 @@ func (k *Units) pin(o outlook, states map[string]units.Status, err error) {
 }
 
 // declare says what is to be read of the units that the registry doesn't hold.
-func (k *Units) declare(o outlook) {
+func (k *Units) declare(ctx context.Context, o outlook) {
 	now := map[string]*Resource{}
 	note := func(r *Resource) {
 		if r.Source != units.RegistrySource {
@@ -60,6 +61,9 @@ func (k *Units) declare(o outlook) {
 	}
 	for _, w := range o.withheld {
 		note(w.resource)
+	}
+	for _, r := range k.remembered(ctx, o.unread) {
+		note(r)
 	}
 	k.mu.Lock()
 	same := maps.Equal(k.declared, now) // a source that is read anew gives new ones
@@ -77,6 +81,32 @@ func (k *Units) declare(o outlook) {
 		}
 	}
 	k.Board.Declare(list)
+}
+
+// remembered gives the units of sources that were not read yet as they were last
+// applied: a caller of the API must not find them gone, nor free to be created,
+// because the agent has just begun.
+func (k *Units) remembered(ctx context.Context, unread []Record) []*Resource {
+	k.mu.Lock()
+	kept := k.kept
+	k.mu.Unlock()
+	now := make(map[string]*Resource, len(unread))
+	var out []*Resource
+	for _, rec := range unread {
+		r := kept[rec.Name]
+		if r == nil {
+			r = &Resource{Kind: rec.Kind, Name: rec.Name, Source: rec.Source, File: rec.File}
+			text, _ := unbundle(k.agent.applied(ctx, Change{Kind: rec.Kind, Name: rec.Name}))
+			_, want := unwish(rec.Last.Digest)
+			r.Spec = &unitSpec{want: want, shown: units.Effective(text, nil)}
+		}
+		now[rec.Name] = r
+		out = append(out, r)
+	}
+	k.mu.Lock()
+	k.kept = now // never changed once it is there
+	k.mu.Unlock()
+	return out
 }
 
 // live completes what an engine says of a wanted unit; there says whether it says

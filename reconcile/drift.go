@@ -35,7 +35,7 @@ func (k *Units) Observe(ctx context.Context) (Observed, error) {
 	begun, working := k.atWork()
 	now := k.agent.outlook(UnitKind)
 	states, err := k.Engine.States(ctx, false)
-	k.pin(now, states, err)
+	k.pin(ctx, now, states, err)
 	if err != nil {
 		return nil, err
 	}

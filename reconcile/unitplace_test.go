@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"errors"
 	"maps"
 	"slices"
 	"strings"
@@ -165,6 +166,32 @@ func TestUnitsOfAnotherMachine(t *testing.T) {
 		w.machine.Metadata = map[string]string{"disk": "ssd"}
 		w.commit(map[string]string{"b.service": unitText("b")}) // or any other reason to look
 		w.expect("a.service b.service needs.service ssd.service ssd@.service")
+		w.end()
+	})
+}
+
+// TestUnitsAreShownBeforeTheirSourceIsRead: a new life knows what the last one
+// placed, and whose it is.
+func TestUnitsAreShownBeforeTheirSourceIsRead(t *testing.T) {
+	in(t, func(t *testing.T) {
+		w := newPlacing(t, map[string]string{"a.service": unitText("a"), "b.service": unitText("b", "[X-Abide]", "DesiredState=loaded")})
+		w.end()
+		w.board, w.repo.err = units.NewBoard(), errors.New("the server is away")
+		w.wakeUp()
+		for name, want := range map[string]units.State{"a.service": units.Launched, "b.service": units.Loaded} {
+			d, ok := w.board.Declared(name)
+			if !ok || d.Desired != want || d.Source != "r" || d.File != name || len(d.Options) == 0 || w.board.Live(name).Status.State() != want {
+				t.Errorf("%+v, %+v", d, w.board.Live(name))
+			}
+		}
+		w.repo.mu.Lock()
+		w.repo.err = nil
+		w.repo.mu.Unlock()
+		w.commit(map[string]string{"a.service": ""})
+		if _, ok := w.board.Declared("a.service"); ok {
+			t.Error("it is declared still")
+		}
+		w.expect("b.service")
 		w.end()
 	})
 }

@@ -47,6 +47,7 @@ type Units struct {
 	begun    int                           // how often it began
 	seen     map[string]*sighting          // what was last seen of the others
 	declared map[string]*Resource          // what stands on the board as declared
+	kept     map[string]*Resource          // those of sources that were not read yet
 }
 
 var (

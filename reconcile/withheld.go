@@ -23,12 +23,18 @@ type outlook struct {
 	wanted   map[string]*Resource
 	last     map[string]*Last    // how the last attempt ended; not changed by anybody
 	withheld map[string]withheld // what nothing is done about although it is not as wanted
+	unread   []Record            // what was applied of sources that were not read yet in this life
 }
 
 func (a *Agent) outlook(kind string) outlook {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	o := outlook{make(map[string]*Resource, len(a.want)), make(map[string]*Last, len(a.want)), map[string]withheld{}}
+	o := outlook{wanted: make(map[string]*Resource, len(a.want)), last: make(map[string]*Last, len(a.want)), withheld: map[string]withheld{}}
+	for key, rec := range a.records {
+		if s := a.sources[rec.Source]; rec.Kind == kind && rec.Last != nil && a.want[key] == nil && s != nil && s.snap == nil {
+			o.unread = append(o.unread, rec)
+		}
+	}
 	for _, r := range a.refused {
 		if r.resource.Kind == kind {
 			o.withheld[r.resource.Name] = withheld{r.resource, isRefused, r.why}
