@@ -1,6 +1,7 @@
 package tree
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -38,6 +39,9 @@ func TestLeafMadeByHandInAnEntryOfOurs(t *testing.T) {
 		s.expect(role("admin"))
 		s.want(map[string]string{"roles": ""})
 		s.expect(role("hand"))
+		if s.base != nil {
+			t.Errorf("base still has %s", s.base.Pretty())
+		}
 		s.want(map[string]string{"ops": ""}) // the entry is ours: it goes with what stands in it
 		s.expect("")
 	})
@@ -206,4 +210,43 @@ func TestAnydataIsReplaced(t *testing.T) {
 	s.expect(`<system><blob><a>1</a></blob></system>`)
 	s.want(map[string]string{"ops": ""})
 	s.expect(`<system><blob><a>1</a><b>2</b></blob></system>`)
+}
+
+// TestEntryThatIsMissing changes a leaf of an entry that somebody removed by hand.
+func TestEntryThatIsMissing(t *testing.T) {
+	both(t, func(t *testing.T, schema *Def) {
+		s := newSite(t, schema, "")
+		s.want(map[string]string{"ops": users("alice=A", "eric=E"), "devs": users("alice")})
+		s.device = config(t, users("eric=E"))
+		if drift := s.claims.Check(s.device); len(drift) != 1 || !drift[0].Missing || !slices.Equal(drift[0].Owners, []string{"devs", "ops"}) {
+			t.Errorf("%+v", drift)
+		}
+		plan := s.want(map[string]string{"ops": users("alice=B", "eric=E")})
+		s.expect(users("eric=E", "alice=B"))
+		if len(plan.Changes) != 3 || plan.Changes[0].Op != OpCreate { // the entry, and its two leaves besides the key
+			t.Errorf("%+v", plan.Changes)
+		}
+	})
+}
+
+// TestManyEntries lets entries of a long list come, go and change.
+func TestManyEntries(t *testing.T) {
+	t.Parallel()
+	var names []string
+	for i := range 60 {
+		names = append(names, fmt.Sprintf("u%02d=%d", i, i))
+	}
+	s := newSite(t, defs(testModel), users("u30=hand"))
+	s.want(map[string]string{"ops": users(names...)})
+	fewer := slices.DeleteFunc(slices.Clone(names), func(n string) bool { return strings.HasPrefix(n, "u0") || n == "u59=59" })
+	fewer[len(fewer)-1] = "u58=changed"
+	if plan := s.want(map[string]string{"ops": users(fewer...)}); len(plan.Changes) != 12 {
+		t.Errorf("%d changes", len(plan.Changes))
+	}
+	if got := s.claims.Owners("/system/users/user[username='u58']"); len(got) != 1 {
+		t.Errorf("u58 is owned by %v", got)
+	}
+	s.want(map[string]string{"ops": users("u30=30")})
+	s.want(map[string]string{"ops": ""})
+	s.expect(users("u30=hand"))
 }

@@ -2,6 +2,8 @@ package tree
 
 import (
 	"errors"
+	"fmt"
+	"strings"
 	"testing"
 )
 
@@ -129,5 +131,23 @@ func TestApplyEditRefuses(t *testing.T) {
 		if !errors.As(err, &fault) || fault.Tag != test.tag || fault.Path != test.path || fault.Message == "" {
 			t.Errorf("%s: %v, %+v", test.edit, err, fault)
 		}
+	}
+}
+
+func TestInsertIntoALongList(t *testing.T) {
+	t.Parallel()
+	acl := func(attrs string, n int) string { return fmt.Sprintf(`<acl %s><name>r%02d</name></acl>`, attrs, n) }
+	var have, edit, want string
+	for i := range 40 {
+		have += acl("", i)
+		edit += acl(`y:insert="first"`, i)
+		want = acl("", i) + want
+	}
+	got, err := ApplyEdit(config(t, have), config(t, edit+acl(`nc:operation="remove"`, 0)), defs(testModel))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := show(config(t, strings.TrimSuffix(want, acl("", 0)))); show(got) != want {
+		t.Errorf("got %s want %s", show(got), want)
 	}
 }

@@ -86,7 +86,7 @@ func (s *spot) keep(empty Node, itself bool) *Node {
 	case s.base == nil:
 		empty.Children = slices.Concat(empty.Children, s.below)
 	default:
-		empty.Attrs, empty.Children = s.base.Attrs, s.below
+		empty.Children = s.below
 	}
 	return &empty
 }
@@ -149,16 +149,15 @@ func replaced(nodes []*Node, old, now *Node) []*Node {
 // spots gives the children that have to be planned, in their order.
 func (p *planner) spots(s *spot) []*spot {
 	var all family[*spot]
-	whole := s.whole || len(s.touches) > 0
 	add := func(d *Def, id ident, n *Node) *spot {
 		child := all.get(id)
 		if child == nil {
-			child = &spot{up: s, def: d, id: id, node: n, keys: keyNodes(d, n), claim: s.claim.child(id), whole: whole}
+			child = &spot{up: s, def: d, id: id, node: n, keys: keyNodes(d, n), claim: s.claim.child(id), whole: s.whole}
 			all.add(child)
 		}
 		return child
 	}
-	if whole && s.claim != nil {
+	if s.whole && s.claim != nil {
 		for _, c := range s.claim.children.list {
 			add(c.def, c.ident(), c.node())
 		}
