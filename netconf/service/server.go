@@ -126,18 +126,14 @@ func (s *Server) serve(ctx context.Context, c net.Conn) {
 		return
 	}
 	defer s.leave(n)
-	if err := n.hello(ctx); err != nil {
-		if ctx.Err() == nil {
-			s.warn(fmt.Sprintf("a client of the service API (%s) is turned away: %v", n, err))
-		}
-		return
-	}
 	writing, end := context.WithCancel(ctx)
 	var writer sync.WaitGroup
 	writer.Go(func() { n.notify(writing) })
 	defer writer.Wait()
 	defer end()
-	if err := n.read(ctx); err != nil && ctx.Err() == nil {
+	err := n.read(ctx)
+	left := err == nil || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) // with something unread
+	if !left && ctx.Err() == nil {
 		s.warn(fmt.Sprintf("the session of %s on the service API is ended: %v", n, err))
 	}
 }

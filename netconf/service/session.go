@@ -53,49 +53,84 @@ func (n *session) String() string {
 	return fmt.Sprintf("session %d", n.id)
 }
 
-// hello exchanges hellos. The reply has no capabilities, as clients expect.
-func (n *session) hello(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, helloTimeout)
-	defer cancel()
-	h, err := netconf.Accept(ctx, n.conn, n.id)
-	if err != nil {
-		return err
-	}
-	n.user, n.plain = h.Root.Attr(tree.Name{Space: libSpace, Local: "username"})
-	n.user = clip(n.user)
-	return nil
-}
-
 // read answers requests until the client leaves.
 func (n *session) read(ctx context.Context) error {
-	limits := tree.Limits{Bytes: maxMessage, Nodes: maxNodes}
-	for {
-		q, err := netconf.ReadRequest(n.conn, limits)
-		refused, ok := errors.AsType[netconf.RPCErrors](err)
-		switch {
-		case err == nil || ok:
-		case err == io.EOF:
+	// A client that says nothing at all is none.
+	silent := time.AfterFunc(helloTimeout, func() { n.conn.Close() })
+	defer silent.Stop()
+	for first := true; ; first = false {
+		root, err := n.receive()
+		if !silent.Stop() && first {
+			return fmt.Errorf("it has said nothing for %v", helloTimeout)
+		}
+		if err == io.EOF {
 			return nil
-		default:
-			return err
 		}
-		n.asks(true, false)
-		reply := answer{}
-		if ok {
-			reply.err = refused
-			n.malformed(refused)
-		} else {
-			reply = n.safely(ctx, q)
+		if first && err == nil {
+			hello := root.Name == helloName
+			if n.greeted(root, hello); hello {
+				if err := n.write(ctx, netconf.AppendHello(nil, n.id)); err != nil {
+					return err
+				}
+				continue
+			}
 		}
-		err = n.write(ctx, n.frame(q, reply))
-		n.asks(false, reply.quiet)
-		if reply.then != nil {
-			reply.then()
-		}
-		if err != nil || reply.last {
+		if more, err := n.request(ctx, root, err); err != nil || !more {
 			return err
 		}
 	}
+}
+
+var (
+	helloName = tree.Name{Space: tree.BaseSpace, Local: "hello"}
+	rpcName   = tree.Name{Space: tree.BaseSpace, Local: "rpc"}
+)
+
+// greeted takes the first message of a session. Clients begin with a hello and
+// then get one, with the number of the session and no capabilities in it; or
+// they ask at once, and then would take a hello for the answer.
+func (n *session) greeted(root *tree.Node, hello bool) {
+	user, plain := root.Attr(tree.Name{Space: libSpace, Local: "username"})
+	n.user, n.plain = clip(user), plain || !hello
+}
+
+// receive reads the next message.
+func (n *session) receive() (*tree.Node, error) {
+	r, err := n.conn.ReadMessage()
+	if err != nil {
+		return nil, err
+	}
+	return tree.Parse(r, tree.Limits{Bytes: maxMessage, Nodes: maxNodes})
+}
+
+// request answers one message, or what is wrong with it, and says whether the
+// session goes on.
+func (n *session) request(ctx context.Context, root *tree.Node, err error) (more bool, _ error) {
+	n.asks(true, false)
+	q, reply := &netconf.Request{Root: root}, answer{}
+	fault, ok := errors.AsType[*tree.SyntaxError](err)
+	switch {
+	case ok:
+		reply.err = &netconf.RPCError{Type: "rpc", Tag: "malformed-message", Message: fault.Error()}
+	case err != nil:
+		return false, err
+	case root.Name != rpcName:
+		return false, fmt.Errorf("it sent <%s> in the namespace %q instead of an rpc", clip(root.Name.Local), clip(root.Name.Space))
+	case len(root.Children) != 1:
+		reply.err = &netconf.RPCError{Type: "rpc", Tag: "malformed-message", Message: fmt.Sprintf("an rpc asks one thing, this one %d", len(root.Children))}
+	}
+	if reply.err != nil {
+		n.malformed(reply.err)
+	} else {
+		q.Op = root.Children[0]
+		reply = n.safely(ctx, q)
+	}
+	err = n.write(ctx, n.frame(q, reply))
+	n.asks(false, reply.quiet)
+	if reply.then != nil {
+		reply.then()
+	}
+	return !reply.last, err
 }
 
 // safely keeps a panic in what a request leads to from ending anything else.

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/abide-agent/abide/netconf"
 )
 
 // done ends a run as handlers do.
@@ -212,6 +214,53 @@ func TestTooManySessions(t *testing.T) {
 		l.conns <- theirs
 		if _, err := ours.Read(make([]byte, 1)); err != io.EOF {
 			t.Errorf("one more session isn't closed: %v", err)
+		}
+	})
+}
+
+func TestGreetings(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := newPipes()
+		s := serveOn(t, l, Options{View: func() View { return View{Devices: []Device{{Name: "d1"}}} }})
+		open := func() *client {
+			ours, theirs := net.Pipe()
+			l.conns <- theirs
+			return &client{t, netconf.NewConn(ours, netconf.ConnOptions{Chunked: true})}
+		}
+		// Scripts on clixon-pyapi ask at once, and take what comes for the answer.
+		c := open()
+		if got := c.call(`<get-config><source><running/></source><nc:filter nc:type="xpath" nc:select="/ctrl:devices" xmlns:ctrl="http://clicon.org/controller"/></get-config>`); got !=
+			`<rpc-reply xmlns="urn:ietf:params:xml:ns:netconf:base:1.0"><data><devices xmlns="http://clicon.org/controller"><device><name>d1</name><enabled>true</enabled><config/></device></devices></data></rpc-reply>` {
+			t.Errorf("without a hello the answer is %s", got)
+		}
+		if got := c.call("<close-session/>"); got != okReply || c.read() != "" {
+			t.Errorf("the end is answered with %s", got)
+		}
+		// A client that is not clixon's has its message-id back.
+		c = open()
+		c.send(`<hello xmlns="urn:ietf:params:xml:ns:netconf:base:1.0"><capabilities><capability>urn:ietf:params:netconf:base:1.1</capability></capabilities></hello>`)
+		if got := c.read(); got != `<hello xmlns="urn:ietf:params:xml:ns:netconf:base:1.0"><session-id>2</session-id></hello>` {
+			t.Errorf("the hello is %s", got)
+		}
+		if got := c.call("<commit/>"); got != `<rpc-reply xmlns="urn:ietf:params:xml:ns:netconf:base:1.0" message-id="42"><ok/></rpc-reply>` {
+			t.Errorf("the reply is %s", got)
+		}
+		// What is no NETCONF is turned away, and so is who says nothing.
+		for _, msg := range []string{"<html/>", ""} {
+			c = open()
+			if msg != "" {
+				c.send(msg)
+			}
+			if got := c.read(); got != "" {
+				t.Errorf("%q is answered with %s", msg, got)
+			}
+		}
+		synctest.Wait()
+		for _, want := range []string{"it sent <html> in the namespace", "it has said nothing for 10s"} {
+			if !strings.Contains(s.warned(), want) {
+				t.Errorf("the warnings are %q, want %q", s.warned(), want)
+			}
 		}
 	})
 }
