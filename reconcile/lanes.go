@@ -31,24 +31,25 @@ func (a *Agent) lane(c Change) string {
 	return c.Kind + ":" + c.Name
 }
 
-// second gives the place of the second batch of a change's lane, "" where there
-// may be but one.
-func (a *Agent) second(c Change) string {
+// places gives where a batch of a change's lane may be; the second is "" where
+// there may be but one.
+func (a *Agent) places(c Change) (first, second string) {
+	first = a.lane(c)
 	k := a.kinds[c.Kind]
 	if o, ok := k.(Overlapper); ok && o.Overlaps(k.Lane(c)) {
-		return a.lane(c) + " too"
+		second = first + " too"
 	}
-	return ""
+	return first, second
 }
 
 // place gives where a change's batch may begin, "" where there is no room. The
 // caller holds mu.
 func (a *Agent) place(c Change) string {
-	lane := a.lane(c)
-	if a.busy[lane] == nil {
-		return lane
+	first, second := a.places(c)
+	if a.busy[first] == nil {
+		return first
 	}
-	if second := a.second(c); second != "" && a.busy[second] == nil {
+	if second != "" && a.busy[second] == nil {
 		return second
 	}
 	return ""
@@ -56,7 +57,11 @@ func (a *Agent) place(c Change) string {
 
 // within gives the batch that a change is in, or nil. The caller holds mu.
 func (a *Agent) within(c Change) *activity {
-	for _, place := range []string{a.lane(c), a.second(c)} {
+	if len(a.busy) == 0 {
+		return nil
+	}
+	first, second := a.places(c)
+	for _, place := range []string{first, second} {
 		if act := a.busy[place]; act.has(c) {
 			return act
 		}
@@ -67,6 +72,9 @@ func (a *Agent) within(c Change) *activity {
 // before gives the batch that a change has to wait for, or nil. The caller holds
 // mu.
 func (a *Agent) before(c Change) *activity {
+	if len(a.busy) == 0 {
+		return nil
+	}
 	if act := a.within(c); act != nil || a.place(c) != "" {
 		return act
 	}

@@ -66,8 +66,8 @@ func (a *Agent) follow(ctx context.Context) {
 // thousand units come up, each of which hints, it takes a part of a processor
 // and leaves the rest to them. A first hint is acted upon at once.
 const (
-	restFactor = 4
-	maxRest    = 50 * time.Millisecond
+	restFactor = 6
+	maxRest    = 100 * time.Millisecond
 )
 
 // rest waits after a step that took so long. It gives false when ctx ended.
