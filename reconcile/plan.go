@@ -137,7 +137,7 @@ func (a *Agent) decide(key string, gone map[string]bool, now time.Time) Work {
 	if rec.Last != nil {
 		c.Observed = rec.Last.Digest
 	}
-	if _, ok := a.kinds[c.Kind].(Restorer); ok && r != nil && s.Observed != "" {
+	if _, ok := a.kinds[c.Kind].(Restorer); ok && r != nil && rec.Last != nil && s.Observed != "" && s.Observed != rec.Last.Digest {
 		s.Restores = a.stopped(key, false, map[string]bool{key: true}) == "" // else it would be in vain
 	}
 	if op, _ := due(s); op != OpNone && r != nil {
