@@ -44,7 +44,7 @@ WantedBy=multi-user.target
 // not started yet.
 func newBoxed(t *testing.T) *boxed {
 	t.Helper()
-	b := &boxed{box: systemdbox.Start(t), repo: newRepository(t), bare: filepath.Join(t.TempDir(), "app.git"), sent: map[string]bool{}}
+	b := &boxed{box: systemdbox.Start(t, boxState, filepath.Clean(boxUnits)), repo: newRepository(t), bare: filepath.Join(t.TempDir(), "app.git"), sent: map[string]bool{}}
 	b.daemon = &daemon{t: t, port: b.box.Forward(t, 8080), out: &syncBuffer{}}
 	b.repo.git("init", "-q", "--bare", "-b", "main", b.bare)
 	if err := b.box.Copy(t.Context(), binary(t, ""), "/usr/local/bin/abide", 0o755); err != nil {

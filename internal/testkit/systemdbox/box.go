@@ -29,10 +29,11 @@ type Box struct {
 
 // Start boots a box with a machine id of its own and waits until the system
 // bus answers in it. It is removed at the end of the test, whatever happens.
-func Start(t testing.TB) *Box {
+// volumes are as for [Boot].
+func Start(t testing.TB, volumes ...string) *Box {
 	t.Helper()
 	Require(t)
-	b, err := Boot(t.Context())
+	b, err := Boot(t.Context(), volumes...)
 	if err != nil {
 		t.Fatal(err)
 	}
