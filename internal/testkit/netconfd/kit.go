@@ -3,6 +3,7 @@ package netconfd
 import (
 	"context"
 	"embed"
+	"errors"
 	"fmt"
 	"io/fs"
 	"net"
@@ -35,7 +36,7 @@ type Options struct {
 	Args   []string // more for netconfd
 }
 
-// Kit is a number of devices that run until the test ends.
+// Kit is a number of devices that run until the test ends, or [Kit.Stop].
 type Kit struct {
 	Devices    []*Device
 	User       string // who logs in: whoever runs the test
@@ -48,26 +49,56 @@ type Kit struct {
 	keeper  *keeper
 }
 
+// ErrMissing says that the machine has not what the devices need.
+var ErrMissing = errors.New("there are no NETCONF devices here")
+
 // Start starts the devices, and ends them with the test. Where the machine has
 // not what they need the test is not run, and says so.
 func Start(t testing.TB, o Options) *Kit {
 	t.Helper()
-	if err := available(); err != nil {
+	k, err := Boot(t.Context(), o)
+	if errors.Is(err, ErrMissing) {
 		notrun.Because(t, err.Error())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Log(k.logs())
+		}
+		k.Stop()
+	})
+	return k
+}
+
+// Boot is [Start] for a program, which calls [Kit.Stop] at the end. The error is
+// [ErrMissing] where the machine has not what the devices need.
+func Boot(ctx context.Context, o Options) (*Kit, error) {
+	if err := available(); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrMissing, err)
 	}
 	o.Devices = max(o.Devices, 1)
 	var err error
 	for range 3 { // another process may take a port before sshd does
 		var k *Kit
-		if k, err = start(t, o); err == nil {
-			return k
+		if k, err = boot(ctx, o); err == nil {
+			return k, nil
 		}
 	}
-	t.Fatalf("the NETCONF devices do not start: %v", err)
-	return nil
+	return nil, fmt.Errorf("the NETCONF devices do not start: %w", err)
 }
 
-func start(t testing.TB, o Options) (_ *Kit, err error) {
+// Stop ends the devices and takes away what they left on disk.
+func (k *Kit) Stop() {
+	for _, d := range k.Devices {
+		d.front.close()
+	}
+	k.keeper.stop()
+	os.RemoveAll(k.dir)
+}
+
+func boot(ctx context.Context, o Options) (_ *Kit, err error) {
 	me, err := user.Current()
 	if err != nil {
 		return nil, err
@@ -77,25 +108,11 @@ func start(t testing.TB, o Options) (_ *Kit, err error) {
 		return nil, err
 	}
 	k := &Kit{User: me.Username, dir: dir, options: o, keeper: keep()}
-	stop := func() {
-		for _, d := range k.Devices {
-			d.front.close()
-		}
-		k.keeper.stop()
-		os.RemoveAll(dir)
-	}
 	defer func() {
 		if err != nil {
 			err = fmt.Errorf("%w\n%s", err, k.logs())
-			stop()
-			return
+			k.Stop()
 		}
-		t.Cleanup(func() {
-			if t.Failed() {
-				t.Log(k.logs())
-			}
-			stop()
-		})
 	}()
 	if err := k.writeModels(); err != nil {
 		return nil, err
@@ -111,7 +128,7 @@ func start(t testing.TB, o Options) (_ *Kit, err error) {
 			return nil, err
 		}
 	}
-	if err := k.startSSH(t.Context()); err != nil {
+	if err := k.startSSH(ctx); err != nil {
 		return nil, err
 	}
 	for _, d := range k.Devices {
@@ -120,7 +137,7 @@ func start(t testing.TB, o Options) (_ *Kit, err error) {
 		}
 	}
 	for _, d := range k.Devices {
-		if err := d.await(t.Context()); err != nil {
+		if err := d.await(ctx); err != nil {
 			return nil, err
 		}
 	}
