@@ -206,7 +206,10 @@ func TestIdentitiesAreCompared(t *testing.T) {
 func TestAnydataIsReplaced(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, defs(testModel), `<system><blob><a>1</a><b>2</b></blob></system>`)
-	s.want(map[string]string{"ops": `<system><blob><a>1</a></blob></system>`})
+	plan := s.want(map[string]string{"ops": `<system><blob><a>1</a></blob></system>`})
+	if want := `<blob xmlns="urn:t"><a>1</a></blob>`; len(plan.Changes) != 1 || plan.Changes[0].New != want {
+		t.Errorf("%+v", plan.Changes)
+	}
 	s.expect(`<system><blob><a>1</a></blob></system>`)
 	s.want(map[string]string{"ops": ""})
 	s.expect(`<system><blob><a>1</a><b>2</b></blob></system>`)

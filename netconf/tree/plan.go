@@ -118,11 +118,11 @@ func (p *planner) set(s *spot, want *Node, owners []string) {
 		p.change(s, OpCreate, owners)
 	case !sameValue(s.def, want, s.obs):
 		s.edit, s.undo = plain(want), plain(s.obs)
-		if s.def.Kind == Any {
-			s.edit.Attrs = append(s.edit.Attrs, Attr{Name{BaseSpace, "operation"}, string(Replace)})
-			s.undo.Attrs = append(s.undo.Attrs, Attr{Name{BaseSpace, "operation"}, string(Replace)})
-		}
 		p.change(s, OpSet, owners)
+		if s.def.Kind == Any { // which a merge would not replace everywhere
+			replace := Attr{Name{BaseSpace, "operation"}, string(Replace)}
+			s.edit.Attrs, s.undo.Attrs = append(s.edit.Attrs, replace), append(s.undo.Attrs, replace)
+		}
 	}
 }
 

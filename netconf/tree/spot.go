@@ -135,15 +135,15 @@ func (p *planner) children(s *spot) (edit, undo []*Node) {
 
 // replaced puts a node in the place of another; either may be nil.
 func replaced(nodes []*Node, old, now *Node) []*Node {
-	switch i := slices.Index(nodes, old); {
-	case old == nil:
+	if old == nil {
 		return append(nodes, now)
-	case now == nil:
-		return slices.Delete(nodes, i, i+1)
-	default:
-		nodes[i] = now
-		return nodes
 	}
+	i := slices.Index(nodes, old)
+	if now == nil {
+		return slices.Delete(nodes, i, i+1)
+	}
+	nodes[i] = now
+	return nodes
 }
 
 // spots gives the children that have to be planned, in their order.
