@@ -66,7 +66,7 @@ func (k *Units) changes(wanted map[string]*Resource, states map[string]units.Sta
 				e.Fields["untold"] = seen.untold
 			}
 			seen.told, seen.untold = k.Now(), 0
-			tell = append(tell, func(ctx context.Context) { k.tellChange(ctx, st, fell, e) })
+			tell = append(tell, k.teller(st, fell, e))
 		}
 	}
 	return tell
@@ -74,6 +74,10 @@ func (k *Units) changes(wanted map[string]*Resource, states map[string]units.Sta
 
 // fallen says whether a unit's process failed, be it that it is restarted.
 func fallen(st units.Status) bool { return st.Active == "failed" || st.Sub == "auto-restart" }
+
+func (k *Units) teller(st units.Status, fell bool, e sse.Event) func(context.Context) {
+	return func(ctx context.Context) { k.tellChange(ctx, st, fell, e) }
+}
 
 // tellChange completes an event and publishes it.
 func (k *Units) tellChange(ctx context.Context, st units.Status, fell bool, e sse.Event) {
