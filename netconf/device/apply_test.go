@@ -3,6 +3,7 @@ package device
 import (
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -22,6 +23,7 @@ func TestLife(t *testing.T) {
 					w.must(mode, Change{"a", on(users("alice:9"), "d2")})
 					w.wants("moved", map[string]string{"d1": "", "d2": users("alice:9")})
 					w.quiet("moved")
+					time.Sleep(time.Second)
 					before := len(w.boxes["d2"].calls)
 					w.must(mode, Change{"a", on(users("alice:9"), "d2")})
 					if after := len(w.boxes["d2"].calls); after != before {

@@ -243,6 +243,23 @@ func (b *book) treeOr(outs []output) lookup {
 	}
 }
 
+// treesOf gives all that is wanted of a device, or may be there.
+func (b *book) treesOf(device string) []*tree.Node {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var out []*tree.Node
+	add := func(digest string) {
+		if n := b.outputs[digest]; n != nil {
+			out = append(out, n)
+		}
+	}
+	b.records[device].digests(add)
+	for _, digest := range b.wants[device] {
+		add(digest)
+	}
+	return out
+}
+
 func (b *book) decided(id string) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()

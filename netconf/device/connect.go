@@ -68,11 +68,10 @@ func (d *device) greet(ctx context.Context, s Session, desc Device) error {
 		err := d.drop(s, errors.New("it offers neither :candidate nor :writable-running, so nothing can be changed on it"))
 		return err
 	}
-	schema, err := d.m.schemas.of(ctx, s, d.tell)
-	if err != nil {
+	d.spaces = nil
+	if err := d.learn(ctx, s, d.m.book.treesOf(d.name)...); err != nil {
 		return d.drop(s, err)
 	}
-	d.ledger.open(d.m.book.tree, d.record(), schema)
 	if d.f.events {
 		if err := s.Subscribe(ctx, "NETCONF"); err != nil && !answered(err) {
 			return d.drop(s, err)

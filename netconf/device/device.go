@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
+	"reflect"
 	"sync"
 	"time"
 
@@ -30,6 +30,7 @@ type device struct {
 
 	// Of whoever has the turn.
 	f        features
+	spaces   []string  // the namespaces of the models in its schema, sorted
 	retries  int       // since it was last heard of
 	repairs  int       // in a row
 	checkAt  time.Time // when everything is looked at next
@@ -61,18 +62,13 @@ func newDevice(m *Manager, desc Device) *device {
 // describe replaces what the inventory says.
 func (d *device) describe(desc Device) {
 	d.mu.Lock()
-	same := d.desc.Target.equal(desc.Target) && d.desc.Disabled == desc.Disabled && d.desc.Confirmed == desc.Confirmed && d.desc.Validate == desc.Validate
+	same := reflect.DeepEqual(d.desc.Target, desc.Target) && d.desc.Disabled == desc.Disabled && d.desc.Confirmed == desc.Confirmed && d.desc.Validate == desc.Validate
 	d.desc = desc
 	d.stale = d.stale || !same
 	d.mu.Unlock()
 	if !same {
 		d.kick()
 	}
-}
-
-func (t Target) equal(o Target) bool {
-	return slices.Equal(t.KeyFiles, o.KeyFiles) && t.Addr == o.Addr && t.User == o.User && t.PasswordFile == o.PasswordFile &&
-		t.Agent == o.Agent && t.KnownHosts == o.KnownHosts && t.InsecureHostKey == o.InsecureHostKey
 }
 
 func (d *device) spec() Device {

@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/abide-agent/abide/internal/problem"
+	"github.com/abide-agent/abide/netconf"
 )
 
 func doc(s string) []byte {
@@ -41,11 +42,11 @@ func TestSeed(t *testing.T) {
 	want := map[string]Device{
 		"d1": {
 			Name: "d1", Addr: "127.0.1.1", Groups: []string{"all"}, Vars: map[string]string{}, Confirmed: true,
-			Target: Target{Addr: "127.0.1.1:8830", User: "noc", InsecureHostKey: true},
+			Target: netconf.Target{Addr: "127.0.1.1:8830", User: "noc", InsecureHostKey: true},
 		},
 		"d2": {
 			Name: "d2", Addr: "2001:db8::1", Groups: []string{"all", "other"}, Vars: map[string]string{}, Disabled: true, Confirmed: true,
-			Target: Target{Addr: "[2001:db8::1]:830", User: "noc"},
+			Target: netconf.Target{Addr: "[2001:db8::1]:830", User: "noc"},
 		},
 	}
 	if diff := cmp.Diff(want, got, cmpopts.IgnoreFields(Device{}, "Place")); diff != "" {
@@ -73,7 +74,7 @@ func TestSettings(t *testing.T) {
 	want := Device{
 		Name: "d", Addr: "edge.example", Groups: []string{"far", "near"}, Validate: true,
 		Vars:   map[string]string{"site": "near", "rack": " 7 ", "row": "far", "dns": "9.9.9.9"},
-		Target: Target{Addr: "edge.example:830", User: "root", KeyFiles: []string{"/etc/abide/key"}, PasswordFile: "/run/secret", Agent: true, KnownHosts: "/etc/abide/hosts"},
+		Target: netconf.Target{Addr: "edge.example:830", User: "root", Auth: netconf.Auth{KeyFiles: []string{"/etc/abide/key"}, PasswordFile: "/run/secret", Agent: true}, KnownHosts: "/etc/abide/hosts"},
 		Drift:  []Rule{{"/system", Accept}, {"/oc-sys:system/ntp", Ignore}},
 	}
 	if diff := cmp.Diff(want, got["d"], cmpopts.IgnoreFields(Device{}, "Place")); diff != "" {

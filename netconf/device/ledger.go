@@ -18,19 +18,20 @@ type ledger struct {
 	mu     sync.Mutex
 	claims *tree.Claims
 	schema *tree.Def
-	known  bool // the schema is the device's
+	known  bool     // the schema is the device's
+	spaces []string // of which it has the models, sorted
 	// stands maps owners to the digest of the output that the claims hold.
 	stands map[string]string
 }
 
 // open makes the claims anew if the schema is another one.
-func (l *ledger) open(find lookup, r Record, schema *tree.Def) {
+func (l *ledger) open(find lookup, r Record, schema *tree.Def, spaces []string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.claims == nil || l.schema != schema || !maps.Equal(l.stands, r.Held) {
 		l.fill(find, r, schema)
 	}
-	l.known = true
+	l.known, l.spaces = true, spaces
 }
 
 // ensure makes the claims of a device that was not there yet.
@@ -94,13 +95,18 @@ func (l *ledger) back(r Record, deltas []tree.Delta) {
 	}
 }
 
-// check gives the conflicts that target would bring, and moves nothing. Without
-// the device's schema, nothing can be said for sure: its worker says it later.
+// check gives the conflicts that target would bring, and moves nothing. Where the
+// device's models are not known nothing can be said for sure: its worker does it.
 func (l *ledger) check(find lookup, target map[string]string) []tree.Conflict {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if !l.known {
 		return nil
+	}
+	for _, digest := range target {
+		if n := find(digest); n != nil && !covered(n, l.spaces) {
+			return nil
+		}
 	}
 	var deltas []tree.Delta
 	for _, owner := range slices.Sorted(maps.Keys(target)) {

@@ -39,7 +39,7 @@ type push struct {
 	filter   *tree.Node
 	plan     tree.Plan
 	observed *tree.Node
-	locked   []netconf.Datastore
+	locked   bool
 	stage    stage
 	found    *tree.Node // what was there before any owner, as known before this
 	base     string     // what Done records; while it is under way together with what was there before
@@ -57,16 +57,14 @@ func (p *push) prepare(ctx context.Context) error {
 			return p.fail("discard-changes", err)
 		}
 	}
-	for _, ds := range p.f.locks() {
-		if err := p.s.Lock(ctx, ds); err != nil {
-			if lockedBy(err) == fmt.Sprint(p.s.ID()) {
-				p.lost = true // it said that it had given the lock back
-				return p.d.drop(p.s, fmt.Errorf("lock: %w", err))
-			}
-			return p.fail("lock", err)
+	if err := p.s.Lock(ctx, p.f.store()); err != nil {
+		if lockedBy(err) == fmt.Sprint(p.s.ID()) {
+			p.lost = true // it said that it had given the lock back
+			return p.d.drop(p.s, fmt.Errorf("lock: %w", err))
 		}
-		p.locked = append(p.locked, ds)
+		return p.fail("lock", err)
 	}
+	p.locked = true
 	return p.read(ctx)
 }
 
@@ -74,6 +72,9 @@ func (p *push) prepare(ctx context.Context) error {
 func (p *push) read(ctx context.Context) error {
 	d := p.d
 	p.before = d.record()
+	if err := p.widen(ctx); err != nil {
+		return err
+	}
 	deltas, conflicts := d.ledger.move(d.m.book.treeOr(p.outs), p.before, p.target)
 	if conflicts != nil {
 		return conflictError(d.name, conflicts)
@@ -100,6 +101,20 @@ func (p *push) read(ctx context.Context) error {
 	p.found, p.plan = base, p.look(p.observed, base)
 	p.base = baseText(p.plan.Base)
 	p.mask()
+	return nil
+}
+
+// widen sees that the device's models are known of all that target brings.
+func (p *push) widen(ctx context.Context) error {
+	find := p.d.m.book.treeOr(p.outs)
+	for _, digest := range p.target {
+		if n := find(digest); n != nil && !covered(n, p.d.spaces) {
+			if err := p.d.learn(ctx, p.s, n); err != nil {
+				p.lost = true
+				return p.d.drop(p.s, err)
+			}
+		}
+	}
 	return nil
 }
 

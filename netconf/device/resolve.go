@@ -9,21 +9,11 @@ import (
 	"strings"
 
 	"github.com/abide-agent/abide/internal/problem"
+	"github.com/abide-agent/abide/netconf"
 )
 
 // DefaultPort is that of NETCONF over SSH (RFC 6242).
 const DefaultPort = 830
-
-// Target says how a device is reached. File names are absolute.
-type Target struct {
-	Addr            string // host:port
-	User            string
-	KeyFiles        []string
-	PasswordFile    string
-	Agent           bool
-	KnownHosts      string // "" is the user's own file
-	InsecureHostKey bool   // any host key is taken
-}
 
 // Device is one device with all that its profile and its groups give it.
 type Device struct {
@@ -32,7 +22,7 @@ type Device struct {
 	Groups   []string
 	Vars     map[string]string
 	Disabled bool // it is left alone: nothing is sent to it
-	Target   Target
+	Target   netconf.Target
 	// Validate asks for <validate> before a commit; Confirmed allows confirmed commits.
 	Validate, Confirmed bool
 	Drift               []Rule
@@ -199,9 +189,9 @@ func isSet(b *bool, otherwise bool) bool {
 
 func (d *Device) apply(s Settings) {
 	port := first(s.Port, DefaultPort)
-	d.Target = Target{
-		Addr: net.JoinHostPort(d.Addr, strconv.Itoa(port)), User: s.User, PasswordFile: s.PasswordFile,
-		Agent: isSet(s.Agent, false), KnownHosts: s.KnownHostsFile, InsecureHostKey: !isSet(s.StrictHostKey, true),
+	d.Target = netconf.Target{
+		Addr: net.JoinHostPort(d.Addr, strconv.Itoa(port)), User: s.User, KnownHosts: s.KnownHostsFile, InsecureHostKey: !isSet(s.StrictHostKey, true),
+		Auth: netconf.Auth{PasswordFile: s.PasswordFile, Agent: isSet(s.Agent, false)},
 	}
 	if s.PrivateKeyFile != "" {
 		d.Target.KeyFiles = []string{s.PrivateKeyFile}

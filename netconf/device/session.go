@@ -34,6 +34,15 @@ type Session interface {
 // DialFunc opens a session with a device. The context bounds all of it.
 type DialFunc func(ctx context.Context, d Device) (Session, error)
 
+// Dial is the [DialFunc] of NETCONF over SSH.
+func Dial(ctx context.Context, d Device) (Session, error) {
+	s, err := netconf.Dial(ctx, d.Target)
+	if err != nil {
+		return nil, err // and not a nil session in an interface
+	}
+	return s, nil
+}
+
 // features is how a device wants to be treated.
 type features struct {
 	candidate bool // edits go there, else into running
@@ -58,21 +67,14 @@ func featuresOf(c netconf.Capabilities, d Device) features {
 	return f
 }
 
-// store is where edits go.
+// store is where edits go, and what is locked meanwhile. Running is left unlocked
+// where there is a candidate: netconfd doesn't undo a confirmed commit, by its
+// timer or when asked, while running is locked, by whomever.
 func (f features) store() netconf.Datastore {
 	if f.candidate {
 		return netconf.Candidate
 	}
 	return netconf.Running
-}
-
-// locks are what is locked for a transaction, in order. Running is locked too,
-// since some devices take a commit of another session all the same.
-func (f features) locks() []netconf.Datastore {
-	if f.candidate {
-		return []netconf.Datastore{netconf.Running, netconf.Candidate}
-	}
-	return []netconf.Datastore{netconf.Running}
 }
 
 // answered says whether the device gave an answer, which was no.

@@ -94,13 +94,13 @@ func (p *push) undone(ctx context.Context) bool {
 	return tree.Equal(was.Edit, is.Edit)
 }
 
-// release gives the locks back, whatever happened.
+// release gives the lock back, whatever happened.
 func (p *push) release(ctx context.Context) {
-	for i := len(p.locked) - 1; i >= 0 && !p.lost; i-- {
-		if err := p.s.Unlock(ctx, p.locked[i]); err != nil {
-			p.lost = true // whose locks go with it
+	if p.locked && !p.lost {
+		if err := p.s.Unlock(ctx, p.f.store()); err != nil {
+			p.lost = true // whose lock goes with it
 			_ = p.d.drop(p.s, fmt.Errorf("unlock: %w", err))
 		}
 	}
-	p.locked = nil
+	p.locked = false
 }
