@@ -67,7 +67,7 @@ func (a *Agent) follow(ctx context.Context) {
 // and leaves the rest to them. A first hint is acted upon at once.
 const (
 	restFactor = 6
-	maxRest    = 100 * time.Millisecond
+	maxRest    = 250 * time.Millisecond
 )
 
 // rest waits after a step that took so long. It gives false when ctx ended.
