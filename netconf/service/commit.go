@@ -2,8 +2,10 @@ package service
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
+	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
@@ -67,8 +69,15 @@ func (n *session) commit(ctx context.Context, op *tree.Node, user string) answer
 		elements: []*tree.Node{textElement("tid", strconv.FormatUint(t.tid, 10))},
 		then: func() {
 			n.jobs.Go(func() {
-				result, err := s.options.Committer.Commit(ctx, r)
-				s.committed(n, t, result, err)
+				var result CommitResult
+				err := errors.New("the commit failed within the server; see its log")
+				defer func() {
+					if p := recover(); p != nil {
+						s.warn(fmt.Sprintf("a commit of %s on the service API failed: %v\n%s", n, p, debug.Stack()))
+					}
+					s.committed(n, t, result, err)
+				}()
+				result, err = s.options.Committer.Commit(ctx, r)
 			})
 		},
 	}

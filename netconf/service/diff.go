@@ -23,7 +23,7 @@ var (
 // they stand in. The read node is the same one as it was read, or nil.
 func (d *diff) wants(edit, read *tree.Node, o tree.Operation) ([]*tree.Node, error) {
 	var out []*tree.Node
-	f := newFinder(read)
+	f, taken := newFinder(read), map[string]*tree.Node{}
 	for _, c := range edit.Children {
 		op := o
 		if text, ok := c.Attr(operationName); ok {
@@ -55,7 +55,11 @@ func (d *diff) wants(edit, read *tree.Node, o tree.Operation) ([]*tree.Node, err
 			if err != nil {
 				return nil, err
 			}
-			out = appendOnce(out, n)
+			// Code that adds a thing twice means it once.
+			if twin := taken[id(n, 1)]; twin == nil || !tree.Equal(twin, n) {
+				taken[id(n, 1)] = n
+				out = append(out, n)
+			}
 		case have != nil && echoes(c, have):
 		case len(c.Children) == 0:
 			if op != tree.None {
@@ -126,15 +130,6 @@ func shell(edit *tree.Node, keys int, below []*tree.Node) *tree.Node {
 	}
 	n.Children = append(n.Children, below...)
 	return &n
-}
-
-// appendOnce leaves out what is there in the same words: code that adds a thing
-// twice means it once.
-func appendOnce(list []*tree.Node, n *tree.Node) []*tree.Node {
-	if len(list) > 0 && tree.Equal(list[len(list)-1], n) {
-		return list
-	}
-	return append(list, n)
 }
 
 // echoes says whether an edit says nothing else than what was read.

@@ -28,7 +28,7 @@ func TestEdits(t *testing.T) {
 		{"an echo of a part, in another order", `<a xmlns="u:a"><tag>t2</tag><box><size>2</size><name>two</name></box></a>`, `<a xmlns="u:a"><box><size>2</size><name>two</name></box></a>`},
 		{"a tagged entry", `<a xmlns="u:a"><box` + tag + ` nc:operation="create"><name>new</name><size>3</size></box></a>`, `<a xmlns="u:a"><box><name>new</name><size>3</size></box></a>`},
 		{"a tagged entry that others have, too", `<a xmlns="u:a"><box><name>one</name><size>1</size></box><box` + tag + `><name>one</name><size>1</size></box></a>`, `<a xmlns="u:a"><box><name>one</name><size>1</size></box></a>`},
-		{"the same twice", `<a xmlns="u:a"><box` + tag + `><name>n</name></box><box` + tag + `><name>n</name></box></a>`, `<a xmlns="u:a"><box><name>n</name></box></a>`},
+		{"the same twice", `<a xmlns="u:a"><box` + tag + `><name>n</name></box><box` + tag + `><name>m</name></box><box` + tag + `><name>n</name></box></a>`, `<a xmlns="u:a"><box><name>n</name></box><box><name>m</name></box></a>`},
 		{"a tagged leaf", `<a xmlns="u:a"><flag` + tag + `/></a>`, `<a xmlns="u:a"><flag/></a>`},
 		{"tags within tags", `<a xmlns="u:a"><box` + tag + `><name>n</name><sub` + tag + `><x>1</x></sub></box></a>`, `<a xmlns="u:a"><box><name>n</name><sub><x>1</x></sub></box></a>`},
 		{"a new entry without a tag", `<a xmlns="u:a"><box><name>one</name><size>1</size></box><box><name>new</name><size>3</size></box></a>`, `<a xmlns="u:a"><box><name>new</name><size>3</size></box></a>`},

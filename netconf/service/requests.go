@@ -101,7 +101,8 @@ func (n *session) subscribe(op *tree.Node) answer {
 		}
 		s.mu.Lock()
 		again := n.services
-		n.services, n.claims = true, append(n.claims, claims...)
+		n.services = true
+		n.claim(claims)
 		s.mu.Unlock()
 		if again {
 			return failed("services-commit client already registered")
@@ -183,8 +184,17 @@ func (n *session) names(services []string) {
 		if name := n.run.req.Instance.Service; slices.Contains(services, name) {
 			n.learned[name] = true
 		}
-	case !n.served && len(services) > 0:
-		n.claims = append(n.claims, services...)
+	case !n.served:
+		n.claim(services)
+	}
+}
+
+// claim adds to the services that the session makes. The caller holds the lock.
+func (n *session) claim(services []string) {
+	for _, name := range services {
+		if len(n.claims) < maxClaims && !slices.Contains(n.claims, name) {
+			n.claims = append(n.claims, strings.Clone(name))
+		}
 	}
 }
 
@@ -210,12 +220,16 @@ func (n *session) working() *run {
 	if n.run != nil || n.services || n.pid == 0 {
 		return n.run
 	}
+	var only *run
 	for _, m := range s.sessions {
 		if m.pid == n.pid && m.run != nil {
-			return m.run
+			if only != nil {
+				return nil // it can't be told which
+			}
+			only = m.run
 		}
 	}
-	return nil
+	return only
 }
 
 // view gives what the session reads.

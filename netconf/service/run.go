@@ -71,9 +71,8 @@ func (r *run) finish(out Output, err error, origin string) {
 		r.t.enter(stateInit)
 	}
 	close(r.done)
-	// A dry run is none that a handler has hooks for.
-	if n := r.t.handler; err != nil && n != nil && n.results && !r.req.DryRun {
-		n.enqueue(notice{msg: r.t.notice()})
+	if r.t.state == stateDone && r.t.handler.results {
+		r.t.handler.enqueue(notice{msg: r.t.notice()})
 	}
 }
 
@@ -154,7 +153,8 @@ func (s *Server) begin(ctx context.Context, r Request, asked map[*session]bool) 
 			run := s.assign(n, r)
 			s.mu.Unlock()
 			msg := run.t.commitNotice(&r.Instance, r.DryRun)
-			if err := n.write(ctx, msg); err != nil {
+			// Half a message would cost the session: who gives up does so while waiting.
+			if err := n.write(context.WithoutCancel(ctx), msg); err != nil {
 				n.conn.Close() // leave finishes the run
 			}
 			return run, n, nil
@@ -180,9 +180,12 @@ func (s *Server) assign(n *session, r Request) *run {
 	if t.user == "" {
 		t.user = s.options.User
 	}
-	t.description = "Controller commit actions:CHANGE push:COMMIT"
-	if r.DryRun {
-		t.description = "Controller commit actions:CHANGE push:NONE"
+	t.description = "Controller commit actions:CHANGE push:NONE"
+	if !r.DryRun {
+		t.description = "Controller commit actions:CHANGE push:COMMIT"
+		if old := s.book.pushing(t.instance); old != nil {
+			old.end(errors.New("a newer run took its place"), "controller")
+		}
 	}
 	for i := range r.Devices {
 		t.devices = append(t.devices, r.Devices[i].Name)

@@ -18,10 +18,11 @@ import (
 const (
 	maxSessions  = 64
 	maxMessage   = 64 << 20  // bytes of one message
-	maxNodes     = 1 << 20   // elements of one message
+	maxNodes     = 2 << 20   // elements of one message
 	maxOutput    = 256 << 20 // bytes of all edits of one run
 	maxCommits   = 8         // commits of operators at once
 	maxQueue     = 256       // notifications that wait for one session
+	maxClaims    = 256       // services that one session names
 	helloTimeout = 10 * time.Second
 	writeTimeout = 30 * time.Second
 
@@ -125,13 +126,14 @@ func (s *Server) serve(ctx context.Context, c net.Conn) {
 		s.warn(fmt.Sprintf("more than %d sessions are open on the service API, so that one more is refused; close some", maxSessions))
 		return
 	}
-	defer s.leave(n)
+	var err error
+	defer func() { s.leave(n, err) }()
 	writing, end := context.WithCancel(ctx)
 	var writer sync.WaitGroup
 	writer.Go(func() { n.notify(writing) })
 	defer writer.Wait()
 	defer end()
-	err := n.read(ctx)
+	err = n.read(ctx)
 	left := err == nil || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) // with something unread
 	if !left && ctx.Err() == nil {
 		s.warn(fmt.Sprintf("the session of %s on the service API is ended: %v", n, err))
@@ -152,11 +154,18 @@ func (s *Server) join(n *session) bool {
 }
 
 // leave forgets a session. The run that it worked on fails.
-func (s *Server) leave(n *session) {
+func (s *Server) leave(n *session, why error) {
 	s.mu.Lock()
 	s.sessions = slices.DeleteFunc(s.sessions, func(other *session) bool { return other == n })
 	if r := n.run; r != nil {
-		r.finish(nil, &HandlerError{Service: r.req.Instance.Service, Instance: r.req.Instance.Name(), Reason: "the handler " + n.String() + " went away in the middle of it", Hint: "look at its log; it is asked again when it is back"}, "")
+		err := &HandlerError{
+			Service: r.req.Instance.Service, Instance: r.req.Instance.Name(),
+			Reason: "the handler " + n.String() + " went away in the middle of it", Hint: "look at its log; it is asked again when it is back",
+		}
+		if errors.Is(why, netconf.ErrTooLarge) {
+			err.Reason, err.Hint = fmt.Sprintf("the handler %s sends more than %d bytes at once", n, maxMessage), "make the instance smaller, or split it"
+		}
+		r.finish(nil, err, "Actions")
 		delete(s.runs, r.t.tid)
 		n.run = nil
 	}

@@ -79,15 +79,12 @@ func (b *book) find(tid uint64) *transaction {
 	return nil
 }
 
-// pushing gives the last run of an instance whose outcome on the devices isn't
-// known yet, or nil.
+// pushing gives the run of an instance whose outcome on the devices isn't known
+// yet, or nil. There is at most one.
 func (b *book) pushing(instance string) *transaction {
 	for i := len(b.list) - 1; i >= 0; i-- {
-		if t := b.list[i]; t.instance == instance {
-			if t.state == stateInit {
-				return t
-			}
-			return nil
+		if t := b.list[i]; t.instance == instance && t.state == stateInit {
+			return t
 		}
 	}
 	return nil

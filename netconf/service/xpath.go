@@ -216,7 +216,9 @@ func (s selection) services() []string {
 		if len(p) < 2 || p[1].any || p[1].local == "*" {
 			return nil
 		}
-		out = append(out, p[1].local)
+		if name := p[1].local; name != "properties" && name != "service-timeout" { // the controller's own
+			out = append(out, name)
+		}
 	}
 	return out
 }
