@@ -196,6 +196,26 @@ func benchmarkChange(b *testing.B, f func(c *Claims, observed *Node, d Delta) *N
 	}
 }
 
+// TestPlanIsFlat counts what planning one change allocates, which is the work it
+// does, beside few users and beside many.
+func TestPlanIsFlat(t *testing.T) {
+	var allocs [2]float64
+	for i, users := range []int{250, 4000} {
+		c := NewClaims(openConfig())
+		d := Delta{"ops", fleet(users, 7, -1), fleet(users, 7, users/2)}
+		c.Apply(Delta{"ops", nil, d.Old})
+		c.Apply(d)
+		observed := selected(d.Old, c.Filter(d))
+		allocs[i] = testing.AllocsPerRun(20, func() {
+			c.Filter(d)
+			c.Plan(observed, nil, d)
+		})
+	}
+	if allocs[0] == 0 || allocs[1] > allocs[0] {
+		t.Errorf("%v allocations for 250 users, %v for 4000", allocs[0], allocs[1])
+	}
+}
+
 // BenchmarkPlanAll compares all that is claimed with the whole device.
 func BenchmarkPlanAll(b *testing.B) {
 	for _, users := range sizes {
