@@ -19,7 +19,7 @@ const (
 	maxSessions  = 64
 	maxMessage   = 64 << 20  // bytes of one message
 	maxNodes     = 2 << 20   // elements of one message
-	maxOutput    = 256 << 20 // bytes of all edits of one run
+	maxOutput    = 256 << 20 // bytes of what one run makes, about
 	maxCommits   = 8         // commits of operators at once
 	maxQueue     = 256       // notifications that wait for one session
 	maxClaims    = 256       // services that one session names

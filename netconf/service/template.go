@@ -113,6 +113,7 @@ type pass struct {
 	run   rendering
 	data  data
 	known map[string]*tree.Node // what a text was read as; nil for an empty one
+	size  int64                 // of those texts
 }
 
 // device gives the configuration of the data's device. The text of the device
@@ -131,6 +132,9 @@ func (p *pass) device(render bool) (*tree.Node, error) {
 			return nil, err
 		}
 		p.known[string(text)] = config
+		if p.size += int64(len(text)); p.size > maxOutput {
+			return nil, &TemplateError{Message: fmt.Sprintf("the template makes more than %d bytes for all devices together", maxOutput), Hint: "make less, or split the instance"}
+		}
 	}
 	return config, nil
 }
