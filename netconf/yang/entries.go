@@ -80,7 +80,7 @@ entry:
 			b.WriteByte(0)
 		}
 		if seen[b.String()] {
-			v.fault(&frame{n, def, f}, n, "", "change one of the two", "another entry has the same %s", strings.Join(names, " and "))
+			v.broken(notUnique, &frame{n, def, f}, n, "", "change one of the two", "another entry has the same %s", strings.Join(names, " and "))
 		}
 		seen[b.String()] = true
 	}
@@ -129,7 +129,7 @@ func (v *validator) missing(f *frame, at *tree.Node, path string, def *Node, pre
 		if c.Kind == Container {
 			v.missing(f, at, path+c.step(), c, nil)
 		} else {
-			v.fault(f, at, path+c.step(), "add it", "the %s %s is missing", kindName(c.Kind), c.Name.Local)
+			v.broken(noData, f, at, path+c.step(), "add it", "the %s %s is missing", kindName(c.Kind), c.Name.Local)
 		}
 	}
 }
@@ -145,7 +145,7 @@ func (v *validator) missingCase(f *frame, at *tree.Node, path string, choice *No
 		}
 	}
 	if choice.Mandatory && choice.demands {
-		v.fault(f, at, path, "add the nodes of one case", "nothing of the choice %s is there", choice.Name.Local)
+		v.broken(noChoice, f, at, path, "add the nodes of one case", "nothing of the choice %s is there", choice.Name.Local)
 	}
 }
 
@@ -164,8 +164,8 @@ func (v *validator) few(f *frame, at *tree.Node, path string, def *Node, count i
 	switch {
 	case def.Kind != List && def.Kind != LeafList:
 	case count < def.Min:
-		v.fault(f, at, path+def.step(), "add what is missing", "there are %d of at least %d", count, def.Min)
+		v.broken(tooFew, f, at, path+def.step(), "add what is missing", "there are %d of at least %d", count, def.Min)
 	case def.Max > 0 && count > def.Max:
-		v.fault(f, at, path+def.step(), "take some away", "there are %d of at most %d", count, def.Max)
+		v.broken(tooMany, f, at, path+def.step(), "take some away", "there are %d of at most %d", count, def.Max)
 	}
 }

@@ -19,7 +19,7 @@ func (v *validator) reference(f *frame, t *Type, value string) {
 	switch {
 	case t.Base == "leafref":
 		if !v.refers(f, t, value) {
-			v.fault(f, f.node, "", "add the node that it means, or correct the value",
+			v.broken(noInstance, f, f.node, "", "add the node that it means, or correct the value",
 				"nothing that %s leads to is %s", clip(t.path.text), f.def.quote(f.node))
 		}
 	case t.Base == "union" && t.refers():
@@ -30,7 +30,7 @@ func (v *validator) reference(f *frame, t *Type, value string) {
 				return
 			}
 		}
-		v.fault(f, f.node, "", "add the node that it means, or correct the value",
+		v.broken(noInstance, f, f.node, "", "add the node that it means, or correct the value",
 			"no type of the union takes %s: what its leafrefs lead to has other values", f.def.quote(f.node))
 	}
 }

@@ -25,7 +25,23 @@ type Fault struct {
 	Line, Column int
 	Message      string // a sentence without its full stop
 	Hint         string // what to do next
+	// Rule is what the document breaks as a whole, where each of its nodes may be
+	// what the models allow; the zero value where one of them isn't.
+	Rule Rule
 }
+
+// Rule names what a whole document must keep to, as a server tells a client that
+// its change breaks it (RFC 7950 section 15).
+type Rule struct{ Tag, AppTag string }
+
+var (
+	notUnique  = Rule{"operation-failed", "data-not-unique"}
+	tooMany    = Rule{"operation-failed", "too-many-elements"}
+	tooFew     = Rule{"operation-failed", "too-few-elements"}
+	noData     = Rule{"data-missing", ""} // RFC 7950 names none for what is mandatory
+	noInstance = Rule{"data-missing", "instance-required"}
+	noChoice   = Rule{"data-missing", "missing-choice"}
+)
 
 // String gives `path: message; hint`.
 func (f Fault) String() string { return f.Path + ": " + f.Message + "; " + f.Hint }
@@ -75,7 +91,16 @@ func (v *validator) fault(f *frame, n *tree.Node, path, hint, format string, a .
 		if path = f.path() + path; path == "" {
 			path = "/"
 		}
-		v.faults = append(v.faults, Fault{path, n.Line, n.Column, fmt.Sprintf(format, a...), hint})
+		v.faults = append(v.faults, Fault{Path: path, Line: n.Line, Column: n.Column, Message: fmt.Sprintf(format, a...), Hint: hint})
+	}
+}
+
+// broken tells of a fault of the document as a whole.
+func (v *validator) broken(r Rule, f *frame, n *tree.Node, path, hint, format string, a ...any) {
+	told := len(v.faults)
+	v.fault(f, n, path, hint, format, a...)
+	if len(v.faults) > told {
+		v.faults[told].Rule = r
 	}
 }
 
