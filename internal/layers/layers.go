@@ -100,6 +100,11 @@ var Rows = []Row{
 	{"netconf", []Arrow{
 		{"netconf/tree", "messages are trees"},
 	}},
+	{"netconf/sim", []Arrow{
+		{"netconf", "it speaks the protocol's other side"},
+		{"netconf/tree", "its datastores are trees"},
+		{"netconf/yang", "it judges edits by its models"},
+	}},
 	{"netconf/service", []Arrow{
 		{"internal/problem", "the faults of a document are problems"},
 		{"netconf", "handlers speak the protocol's framing"},
@@ -216,7 +221,7 @@ var Libraries = []Library{
 	{"github.com/spf13", []string{"cmd/abide"}, "commands and flags are known in one place"},
 	{"go.etcd.io", []string{"internal/store"}, "another store can stand behind the interface"},
 	{"go.yaml.in", []string{"runner", "internal/settings"}, "their files are YAML"},
-	{"golang.org/x/crypto/ssh", []string{"netconf"}, "how a device is reached is the session's secret"},
+	{"golang.org/x/crypto/ssh", []string{"netconf", "netconf/sim"}, "how a device is reached is the session's secret, and the simulated device's"},
 	{"mvdan.cc/sh", nil, "the agent runs no script itself"},
 	{"net/http", []string{"fleetapi", "internal/api", "internal/api/client", "sse", "sources", "units/probe", "cmd/abide"}, "reconcile and runner never know HTTP; a probe may ask over it"},
 	{"os/exec", []string{"runner/host", "units/probe", "units/systemd"}, "the agent itself executes nothing: a job's script runs in its executor; a probe may be a program, and only journalctl reads the journal"},
