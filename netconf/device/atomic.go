@@ -74,7 +74,7 @@ func (m *Manager) applyPart(ctx context.Context, jobs []*job, patience time.Dura
 		// What was refused may have needed what came after it, or had to wait until it
 		// was gone.
 		for _, j := range failed {
-			if !permanent(results[j.owner].Err) {
+			if err := results[j.owner].Err; !permanent(err) || clashing(err, failed, j) {
 				continue
 			}
 			delete(results, j.owner)
@@ -110,6 +110,20 @@ func (m *Manager) attempt(ctx context.Context, jobs []*job, patience time.Durati
 			return append(failed, m.attempt(ctx, without, patience, results)...)
 		}
 	}
+	if _, ok := errors.AsType[*ConflictError](err); ok {
+		var without, failed []*job
+		for _, j := range jobs {
+			if clashing(err, []*job{j}, nil) { // none of them wins for being tried alone
+				failed = append(failed, j)
+				results[j.owner] = Result{Err: err}
+			} else {
+				without = append(without, j)
+			}
+		}
+		if len(failed) > 0 {
+			return append(failed, m.attempt(ctx, without, patience, results)...)
+		}
+	}
 	if len(jobs) == 1 || !permanent(err) {
 		for _, j := range jobs {
 			results[j.owner] = Result{Err: err}
@@ -118,6 +132,15 @@ func (m *Manager) attempt(ctx context.Context, jobs []*job, patience time.Durati
 	}
 	half := len(jobs) / 2
 	return append(m.attempt(ctx, jobs[:half], patience, results), m.attempt(ctx, jobs[half:], patience, results)...)
+}
+
+// clashing says whether an error is a conflict with one of the jobs, other than
+// but.
+func clashing(err error, jobs []*job, but *job) bool {
+	c, ok := errors.AsType[*ConflictError](err)
+	return ok && slices.ContainsFunc(c.Conflicts, func(one Conflict) bool {
+		return slices.ContainsFunc(jobs, func(j *job) bool { return j != but && slices.Contains(one.Owners[:], j.owner) })
+	})
 }
 
 // pendingOf gives the devices that have yet to follow to what j wants.

@@ -7,19 +7,12 @@ import (
 	"github.com/abide-agent/abide/netconf/tree"
 )
 
-// parseBase gives everything that may have been on the device before any owner:
-// what is known of the time before a transaction and, when its end is not
-// known, what it has found.
-func parseBase(r Record, schema *tree.Def) (*tree.Node, error) {
-	base, err := parseText(r.Base)
-	if err != nil || r.NextBase == "" || r.NextBase == r.Base {
-		return base, err
+// parseBase gives everything that may have been on the device before any owner.
+func parseBase(r Record) (*tree.Node, error) {
+	if !r.Settled() {
+		return parseText(r.NextBase) // which has all that was known before, too
 	}
-	next, err := parseText(r.NextBase)
-	if err != nil || base == nil {
-		return next, err
-	}
-	return union(next, base, schema), nil
+	return parseText(r.Base)
 }
 
 func parseText(s string) (*tree.Node, error) {
@@ -36,9 +29,15 @@ func baseText(n *tree.Node) string {
 	return string(n.AppendXML(nil))
 }
 
-// union gives a with what b has besides. Of a leaf that both have a's value
+// union gives a with what b has besides; either may be nil. Of a leaf that both have a's value
 // counts; an entry is the owners' own only where both say so.
 func union(a, b *tree.Node, d *tree.Def) *tree.Node {
+	switch {
+	case a == nil || a == b:
+		return b
+	case b == nil:
+		return a
+	}
 	out := *a
 	if _, mine := b.Attr(tree.Ours); !mine {
 		out.Attrs = nil

@@ -62,7 +62,13 @@ func (l *ledger) move(find lookup, r Record, target map[string]string) ([]tree.D
 	var deltas []tree.Delta
 	for _, owner := range slices.Sorted(maps.Keys(target)) {
 		at := l.stands[owner]
-		for _, maybe := range append(slices.Clone(r.Next[owner]), target[owner]) {
+		way := []string{target[owner]}
+		if next := r.Next[owner]; next != nil {
+			// By way of nothing, so that whatever is in both is known to be the owner's: what
+			// was there before is in the base already.
+			way = append(slices.Clone(next), "", target[owner])
+		}
+		for _, maybe := range way {
 			if maybe != at {
 				deltas = append(deltas, tree.Delta{Owner: owner, Old: find(at), New: find(maybe)})
 				at = maybe

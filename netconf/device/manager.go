@@ -65,10 +65,12 @@ func New(ctx context.Context, c Config) (*Manager, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Manager{
+	m := &Manager{
 		config: c, book: b, slots: make(chan struct{}, c.Parallel), dials: make(chan struct{}, c.Parallel),
 		devices: map[string]*device{}, changed: make(chan struct{}), owners: map[string]chan struct{}{},
-	}, nil
+	}
+	m.forget() // a crash may have come between the last device and this
+	return m, nil
 }
 
 // step marks a point at which a test may end the process.

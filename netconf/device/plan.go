@@ -1,6 +1,7 @@
 package device
 
 import (
+	"bytes"
 	"context"
 	"slices"
 	"sync"
@@ -82,13 +83,20 @@ func (d *device) preview(ctx context.Context, target map[string]string, outs []o
 	if p.quiet() {
 		return out, nil
 	}
-	out.XML, out.Changes = p.plan.Edit.AppendXML(nil), p.plan.Changes
+	out.XML, out.Changes = onTheWire(p.plan.Edit), p.plan.Changes
 	after, err := tree.ApplyEdit(p.observed, p.plan.Edit, d.ledger.schema)
 	if err != nil {
 		return out, err
 	}
 	out.Diff = diffOf(d.name, p.observed, after)
 	return out, nil
+}
+
+// onTheWire gives an edit as it stands in its request.
+func onTheWire(edit *tree.Node) []byte {
+	request := &tree.Node{Name: tree.Name{Space: tree.BaseSpace, Local: "edit-config"}, Children: []*tree.Node{edit}}
+	text := request.AppendXML(nil)
+	return text[bytes.Index(text, []byte("<config")) : len(text)-len("</edit-config>")]
 }
 
 // diffOf gives the unified diff of two configurations, "" for none.

@@ -34,7 +34,7 @@ func TestPlanIsWhatIsSent(t *testing.T) {
 		w.must(All, change, other)
 		for _, p := range plans {
 			b := w.boxes[p.Device]
-			if sent := string(b.edits[len(b.edits)-1].AppendXML(nil)); sent != string(p.XML) {
+			if sent := string(onTheWire(b.edits[len(b.edits)-1])); sent != string(p.XML) {
 				t.Errorf("the plan is\n%s\nand what was sent to %s\n%s", p.XML, p.Device, sent)
 			}
 			if !strings.Contains(p.Diff, "+      <key>2</key>") || !strings.Contains(p.Diff, "--- "+p.Device) {

@@ -42,12 +42,9 @@ type push struct {
 	locked   bool
 	stage    stage
 	found    *tree.Node // what was there before any owner, as known before this
-	base     string     // what Done records; while it is under way together with what was there before
+	base     string     // the same when it is done
 	lost     bool       // the session is of no use any more
 }
-
-// step marks a point at which a crash is tested.
-func (p *push) step(name string) error { return p.d.m.step(name) }
 
 // prepare locks the device, reads what the transaction touches, and makes the
 // plan. A stale edit in the candidate would make some devices refuse the lock.
@@ -80,7 +77,7 @@ func (p *push) read(ctx context.Context) error {
 		return conflictError(d.name, conflicts)
 	}
 	p.deltas, p.moved = deltas, true
-	base, err := parseBase(p.before, d.ledger.schema)
+	base, err := parseBase(p.before)
 	if err != nil {
 		return fmt.Errorf("the record of device %s is damaged: %w; restore the state from its backup", d.name, err)
 	}
@@ -116,6 +113,12 @@ func (p *push) widen(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// baseMeanwhile is the base as long as the device may have what it had, or what
+// is wanted.
+func (p *push) baseMeanwhile() string {
+	return baseText(union(p.plan.Base, p.found, p.d.ledger.schema))
 }
 
 // look says what would have to be done to the device if it has observed: all of

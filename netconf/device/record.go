@@ -29,7 +29,7 @@ type Record struct {
 	Push string `json:"push,omitempty"`
 	// Base is the XML of what was there before any owner and is claimed now.
 	Base string `json:"base,omitempty"`
-	// NextBase is Base together with what Begin's transaction found.
+	// NextBase is Base together with what was found since, while unsettled.
 	NextBase string `json:"next_base,omitempty"`
 	// Refused maps owners to what the device said no to.
 	Refused map[string]Refusal `json:"refused,omitempty"`
@@ -95,6 +95,17 @@ func (r Record) Retry(owners ...string) Record {
 		delete(r.Refused, o)
 	}
 	return r
+}
+
+// stale gives the owners who no longer wish what was refused.
+func (r Record) stale(want map[string]string) []string {
+	var out []string
+	for owner, no := range r.Refused {
+		if _, held := r.Held[owner]; want[owner] != no.Digest || no.Digest == "" && !held {
+			out = append(out, owner)
+		}
+	}
+	return out
 }
 
 // Behind gives the owners of which the device has something else than want

@@ -68,7 +68,7 @@ func (t *transaction) begin(ctx context.Context, todo []*push) error {
 	e := t.m.book.entry()
 	e.outputs = t.outs
 	for _, p := range todo {
-		e.record(p.d.name, p.before.Begin(t.id, p.target, p.base))
+		e.record(p.d.name, p.before.Begin(t.id, p.target, p.baseMeanwhile()))
 	}
 	if err := t.m.step("device.before-begin"); err != nil {
 		return err

@@ -122,6 +122,9 @@ func (d *device) follow(ctx context.Context, again []string) error {
 	}
 	for {
 		r, wants := d.record(), d.m.book.wantsOf(d.name)
+		if stale := r.stale(wants); len(stale) > 0 {
+			d.retry(stale)
+		}
 		behind := r.Behind(wants)
 		if len(behind) == 0 {
 			return nil
