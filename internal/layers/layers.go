@@ -194,6 +194,7 @@ var Unshipped = []string{
 	"internal/testimage",
 	"internal/testkit",
 	"internal/store/storetest",
+	"netconf/devicetest",
 	"runner/executortest",
 	"units/enginetest",
 	"sources/sourcetest",
