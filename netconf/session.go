@@ -18,7 +18,7 @@ import (
 // ReplyLimits bounds a message that a [Session] takes unless [Options] says
 // something else: a larger reply is the error of its call alone, and costs no
 // more memory than what was read until then.
-var ReplyLimits = tree.Limits{Bytes: 32 << 20, Depth: 128, Nodes: 1 << 20}
+var ReplyLimits = tree.Limits{Bytes: 32 << 20, Depth: 128, Nodes: 1 << 20, Share: true}
 
 // Options says how a [Session] is held. The zero value is good.
 type Options struct {

@@ -71,6 +71,8 @@ type Services struct {
 	mu   sync.Mutex
 	made map[string]made // the latest output of each instance's code
 	slow map[string]bool // instances that wait for a device
+	// clash has the instances that are in conflict with others that aren't applied.
+	clash map[string]*clash
 }
 
 // made is what code made, and of what, so that waiting for a device runs no code.
@@ -96,7 +98,7 @@ func NewServices(c ServiceConfig) (*Services, *Devices) {
 		c.Parallel = 8
 	}
 	cat := newCatalogues()
-	s := &Services{ServiceConfig: c, cat: cat, made: map[string]made{}, slow: map[string]bool{}}
+	s := &Services{ServiceConfig: c, cat: cat, made: map[string]made{}, slow: map[string]bool{}, clash: map[string]*clash{}}
 	return s, &Devices{manager: c.Devices, cat: cat, known: map[string]device.Device{}}
 }
 

@@ -30,7 +30,7 @@ func (k *Services) Apply(ctx context.Context, batch []Work, report func(Work, Ou
 		works[w.Change.Name] = w
 		changes = append(changes, g.change)
 	}
-	if len(changes) == 0 {
+	if changes = k.unclash(ctx, changes, works, report); len(changes) == 0 {
 		return
 	}
 	results := k.Devices.Apply(ctx, changes, device.Options{Mode: k.Mode, Patience: k.Wait})
@@ -90,6 +90,11 @@ func (k *Services) codeOutcome(w Work, err error) Outcome {
 func (k *Services) outcome(w Work, res device.Result) Outcome {
 	k.setSlow(w.Change.Name, len(res.Pending) > 0)
 	_, refused := errors.AsType[*device.RefusedError](res.Err)
+	if conflict, ok := errors.AsType[*device.ConflictError](res.Err); ok {
+		k.noteClash(w.Change.Name, conflict)
+	} else if res.Err == nil && k.settled(w.Change.Name) {
+		defer k.agent.Soon(ServiceKind)
+	}
 	switch {
 	case res.Err == nil && len(res.Pending) > 0:
 		return Outcome{Err: &Waiting{For: "device " + strings.Join(res.Pending, ", ") + ", which has yet to follow", Period: k.Wait}}

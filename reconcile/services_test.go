@@ -23,6 +23,7 @@ type devicesFake struct {
 	names   []string
 	applied []string // "owner@device=leaf,leaf" of each Apply
 	answer  func(device.Change) device.Result
+	clash   bool // changes that want different things of one device are in conflict
 	modes   []device.Mode
 }
 
@@ -36,6 +37,9 @@ func (f *devicesFake) Inventory(list []device.Device) {
 }
 
 func (f *devicesFake) Plan(_ context.Context, changes []device.Change) (out []device.DevicePlan, err error) {
+	if err := f.conflict(changes); err != nil {
+		return nil, err
+	}
 	by := map[string]string{}
 	for _, c := range changes {
 		for name, n := range c.Outputs {
@@ -55,6 +59,12 @@ func (f *devicesFake) Apply(_ context.Context, changes []device.Change, o device
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	out := map[string]device.Result{}
+	if err := f.conflict(changes); err != nil {
+		for _, c := range changes {
+			out[c.Owner] = device.Result{Err: err}
+		}
+		return out
+	}
 	var all []string
 	for _, c := range changes {
 		all = append(all, told(c))
@@ -68,6 +78,19 @@ func (f *devicesFake) Apply(_ context.Context, changes []device.Change, o device
 	f.modes = append(f.modes, o.Mode)
 	f.applied = append(f.applied, strings.Join(all, " "))
 	return out
+}
+
+func (f *devicesFake) conflict(changes []device.Change) error {
+	for i, a := range changes {
+		for _, b := range changes[:i] {
+			_, one, _ := strings.Cut(told(a), "@")
+			_, two, _ := strings.Cut(told(b), "@")
+			if f.clash && one != two {
+				return &device.ConflictError{Conflicts: []device.Conflict{{Device: "d1", Path: "/motd", Owners: [2]string{a.Owner, b.Owner}, Values: [2]string{one, two}}}}
+			}
+		}
+	}
+	return nil
 }
 
 func told(c device.Change) string {
@@ -300,6 +323,35 @@ func flaky(err error) func(int) device.Result {
 		}
 		return device.Result{}
 	}
+}
+
+// Two instances that want different values of one leaf are held back both, until
+// they agree or one of them goes, whichever is tried when.
+func TestServicesThatClash(t *testing.T) {
+	in(t, func(t *testing.T) {
+		files := map[string]string{"devices/lab.xml": lab, "services/motd.tmpl": motdTemplate, "services/a.xml": instancesOf("one", "hi"), "services/b.xml": instancesOf("two", "ho")}
+		r := newRepo("r", files)
+		w := newServiceWorld(t, r)
+		w.devices.clash = true
+		l, _ := w.begin()
+		time.Sleep(time.Hour)
+		w.devices.take()
+		files["services/a.xml"] = instancesOf("one", "hey")
+		r.set(files)
+		time.Sleep(time.Hour)
+		if got := strings.Join(w.devices.take(), ";"); got != "" {
+			t.Errorf("one of two in conflict was applied: %s", got)
+		}
+		files["services/a.xml"] = instancesOf("one", "ho")
+		r.set(files)
+		time.Sleep(time.Hour)
+		got := w.devices.take()
+		slices.Sort(got)
+		if strings.Join(slices.Compact(got), ";") != "motd[one]@d1=ho;motd[two]@d1=ho" {
+			t.Errorf("they agree: %q", got)
+		}
+		l.end()
+	})
 }
 
 func TestServiceHandlers(t *testing.T) {

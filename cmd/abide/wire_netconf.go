@@ -35,6 +35,7 @@ func (a *parts) openServices(ctx context.Context, daemon, dry bool) (*servicePar
 	manager, err := device.New(ctx, device.Config{
 		Dial: dialDevice, Keep: deviceKeeper{a.store}, Tell: a.tellDevice,
 		Parallel: s.Parallel, ConfirmTimeout: s.ConfirmTimeout,
+		Timeout: s.ConfirmTimeout, // a device that takes longer for one answer has undone what waits for it
 	})
 	if err != nil {
 		return nil, err
