@@ -36,6 +36,7 @@ var subjects = []subject{
 	{"shutdown", "SIGTERM while a job runs", measureShutdown},
 	{"units", "units on a machine with systemd, against a bare D-Bus program", inBox("units")},
 	{"fleet-api", "the fleet API with 1,000 units that run, its callers on the same machine", inBox("fleet-api")},
+	{"services", "service instances on real NETCONF devices, against a bare client of the same requests", measureServices},
 	{"sse", "many, slow and returning clients of /events", measureSSE},
 	{"triggers", "many triggers at once", measureTriggers},
 	{"memory", "what large input and long use leave behind", measureMemory},

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -54,6 +55,28 @@ func cpu(pid int) (time.Duration, error) {
 	}
 	system, err := strconv.Atoi(string(f[12]))
 	return time.Duration(user+system) * tick, err
+}
+
+// cpuTime is cpu with the scheduler's own resolution, of the threads that there
+// are: those of a Go program stay.
+func cpuTime(pid int) (sum time.Duration, err error) {
+	names, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", pid))
+	if err != nil {
+		return 0, err
+	}
+	for _, name := range names {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			return 0, err
+		}
+		first, _, _ := strings.Cut(string(text), " ")
+		ns, err := strconv.ParseInt(first, 10, 64)
+		if err != nil {
+			return 0, err
+		}
+		sum += time.Duration(ns)
+	}
+	return sum, nil
 }
 
 func loadAverage() string {
