@@ -25,7 +25,7 @@ type catalogue struct {
 	devices   map[string]device.Device
 	visible   string // digest of what service code sees of the devices
 	templates map[string]*codeFile
-	models    *yang.Schema            // nil: the source has no YANG
+	models    *service.Models         // nil: the source has no YANG
 	faults    map[string]problem.List // of instances, by their models
 }
 
@@ -42,12 +42,18 @@ type codeFile struct {
 type catalogues struct {
 	mu    sync.Mutex
 	of    map[string]*catalogue
-	codes map[string]*codeFile    // by source and file
-	yangs map[string]*yang.Schema // by the digest of all their texts
+	codes map[string]*codeFile // by source and file
+	known map[string]compiled  // by the digest of all their texts
+}
+
+// compiled are the models of services with what was said of them.
+type compiled struct {
+	models   *service.Models
+	warnings problem.List
 }
 
 func newCatalogues() *catalogues {
-	return &catalogues{of: map[string]*catalogue{}, codes: map[string]*codeFile{}, yangs: map[string]*yang.Schema{}}
+	return &catalogues{of: map[string]*catalogue{}, codes: map[string]*codeFile{}, known: map[string]compiled{}}
 }
 
 // get gives the latest catalogue of a source, never nil.
@@ -60,10 +66,18 @@ func (c *catalogues) get(source string) *catalogue {
 	return &catalogue{}
 }
 
-// putDevices replaces one source's devices.
-func (c *catalogues) putDevices(source string, docs []device.Inventory) {
-	inv, _ := device.Merge(docs...)
-	list, _ := device.Resolve(inv)
+// putDevices replaces one source's devices, and gives what is wrong with its
+// groups and profiles; the faults of a device are told with it.
+func (c *catalogues) putDevices(source string, docs []device.Inventory) (faults problem.List) {
+	inv, faults := device.Merge(docs...)
+	list, more := device.Resolve(inv)
+	own := map[string]bool{}
+	for _, d := range list {
+		for _, f := range d.Faults {
+			own[f.String()] = true
+		}
+	}
+	faults = append(faults, slices.DeleteFunc(more, func(p problem.Problem) bool { return own[p.String()] })...)
 	byName := make(map[string]device.Device, len(list))
 	var seen []service.Device
 	for _, d := range list {
@@ -73,6 +87,7 @@ func (c *catalogues) putDevices(source string, docs []device.Inventory) {
 		}
 	}
 	c.change(source, func(cat *catalogue) { cat.devices, cat.visible = byName, visibleDigest(seen) })
+	return faults
 }
 
 // change makes a new catalogue out of a source's latest, so that who has the old
@@ -88,8 +103,9 @@ func (c *catalogues) change(source string, f func(*catalogue)) {
 	c.of[source] = &next
 }
 
-// putCode replaces one source's templates and models by what its snapshot holds.
-func (c *catalogues) putCode(snap *sources.Snapshot, names []string, all []service.Instance) {
+// putCode replaces one source's templates and models by what its snapshot holds,
+// and gives what is wrong with the models.
+func (c *catalogues) putCode(snap *sources.Snapshot, names []string, all []service.Instance) problem.List {
 	templates := map[string]*codeFile{}
 	var models []yang.Module
 	for _, name := range names {
@@ -116,9 +132,15 @@ func (c *catalogues) putCode(snap *sources.Snapshot, names []string, all []servi
 			}
 		}
 	}
-	schema := c.schema(models)
-	faults := judge(schema, all)
+	schema, warnings := c.compile(models)
+	faults := schema.Validate(all)
+	if rest := faults[""]; len(rest) > 0 { // nobody can say whose they are: everybody's
+		for _, i := range all {
+			faults[i.Name()] = append(faults[i.Name()], rest...)
+		}
+	}
 	c.change(snap.Source, func(cat *catalogue) { cat.templates, cat.models, cat.faults = templates, schema, faults })
+	return warnings
 }
 
 // ofServices says whether a file may belong to the services: directly in the
@@ -166,10 +188,10 @@ func templateProblem(file string, err error) problem.Problem {
 	return p
 }
 
-// schema compiles the models of services, once for the same texts.
-func (c *catalogues) schema(models []yang.Module) *yang.Schema {
+// compile gives the models of services, once for the same texts.
+func (c *catalogues) compile(models []yang.Module) (*service.Models, problem.List) {
 	if len(models) == 0 {
-		return nil
+		return nil, nil
 	}
 	h := sha256.New()
 	for _, m := range models {
@@ -178,15 +200,15 @@ func (c *catalogues) schema(models []yang.Module) *yang.Schema {
 	key := hex.EncodeToString(h.Sum(nil))
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if s := c.yangs[key]; s != nil {
-		return s
+	known, ok := c.known[key]
+	if !ok {
+		known.models, known.warnings = service.NewModels(models)
+		if len(c.known) > 32 {
+			clear(c.known)
+		}
+		c.known[key] = known
 	}
-	s, _ := yang.Compile(models)
-	if len(c.yangs) > 32 {
-		clear(c.yangs)
-	}
-	c.yangs[key] = s
-	return s
+	return known.models, slices.Clone(known.warnings)
 }
 
 // visibleDigest identifies what service code sees of the devices: when it

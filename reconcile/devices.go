@@ -76,12 +76,12 @@ func (k *Devices) Split(_ File, parsed any) (names []string, faults problem.List
 }
 
 // Gather implements [Gatherer]: groups and profiles may stand in other documents.
-func (k *Devices) Gather(snap *sources.Snapshot, _ []string, mine []Parsed) {
+func (k *Devices) Gather(snap *sources.Snapshot, _ []string, mine []Parsed) problem.List {
 	var docs []device.Inventory
 	for _, m := range mine {
 		docs = append(docs, m.Parsed.(parsedDevices).inventory)
 	}
-	k.cat.putDevices(snap.Source, docs)
+	return k.cat.putDevices(snap.Source, docs)
 }
 
 // Load implements [Kind].

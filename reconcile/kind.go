@@ -60,7 +60,8 @@ type Splitter interface {
 // that may be looked at, and those that it claimed. Snapshots of one source come
 // one after the other.
 type Gatherer interface {
-	Gather(snap *sources.Snapshot, names []string, mine []Parsed)
+	// What it finds wrong beside the resources is told as the source's problems.
+	Gather(snap *sources.Snapshot, names []string, mine []Parsed) problem.List
 }
 
 // Parsed is a file with what its kind made of it.

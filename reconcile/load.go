@@ -92,7 +92,7 @@ func (l *loader) load(snap *sources.Snapshot) (Desired, error) {
 		next[name] = *l.parsed(c)
 		claimed = append(claimed, c)
 	}
-	l.gather(snap, names, claimed)
+	l.gather(snap, names, claimed, &d)
 	for _, c := range claimed {
 		for _, r := range l.resources(snap, c, &d) {
 			l.take(&d, seen, r)
@@ -104,7 +104,7 @@ func (l *loader) load(snap *sources.Snapshot) (Desired, error) {
 
 // gather hands the files of a snapshot to the kinds that look at all of theirs
 // at once.
-func (l *loader) gather(snap *sources.Snapshot, names map[string]fs.FileMode, claimed []*cached) {
+func (l *loader) gather(snap *sources.Snapshot, names map[string]fs.FileMode, claimed []*cached, d *Desired) {
 	for _, k := range l.kinds {
 		g, ok := k.(Gatherer)
 		if !ok {
@@ -116,7 +116,7 @@ func (l *loader) gather(snap *sources.Snapshot, names map[string]fs.FileMode, cl
 				mine = append(mine, Parsed{c.file, c.parsed})
 			}
 		}
-		g.Gather(snap, slices.Sorted(maps.Keys(names)), mine)
+		d.Problems = append(d.Problems, g.Gather(snap, slices.Sorted(maps.Keys(names)), mine)...)
 	}
 }
 

@@ -149,7 +149,7 @@ func (k *Services) Split(_ File, parsed any) ([]string, problem.List) {
 }
 
 // Gather implements [Gatherer].
-func (k *Services) Gather(snap *sources.Snapshot, names []string, mine []Parsed) {
+func (k *Services) Gather(snap *sources.Snapshot, names []string, mine []Parsed) problem.List {
 	var all []service.Instance
 	for _, m := range mine {
 		p := m.Parsed.(parsedServices)
@@ -157,7 +157,7 @@ func (k *Services) Gather(snap *sources.Snapshot, names []string, mine []Parsed)
 			all = append(all, p.by[name])
 		}
 	}
-	k.cat.putCode(snap, names, all)
+	return k.cat.putCode(snap, names, all)
 }
 
 // Load implements [Kind].
@@ -166,6 +166,14 @@ func (k *Services) Load(snap *sources.Snapshot, file File, parsed any, policy Po
 	cat := k.cat.get(snap.Source)
 	text := []byte(i.Config.Pretty())
 	r := Resource{Kind: ServiceKind, Name: i.Name(), Text: text, Problems: cat.faults[i.Name()]}
+	if by, fault := cat.models.Named(i); fault != nil {
+		r.Problems = append(r.Problems[:len(r.Problems):len(r.Problems)], *fault)
+	} else if by.Name() != i.Name() {
+		r.Problems = append(r.Problems[:len(r.Problems):len(r.Problems)], problem.Problem{
+			Severity: problem.Error, File: file.Path, Line: i.Line, Field: i.Service,
+			Message: "the key <" + by.KeyLeaf + "> does not stand first (RFC 7950 section 7.8.5)", Hint: "put it first",
+		})
+	}
 	spec := &serviceSpec{instance: i, cat: cat, policy: policy}
 	h := sha256.New()
 	fmt.Fprintf(h, "%d %s", len(text), text)

@@ -85,7 +85,7 @@ func isTemplateError(err error) bool {
 // request says to the code of an instance what it may know.
 func (k *Services) request(name string, spec *serviceSpec, devices []service.Device, dry bool) service.Request {
 	return service.Request{
-		Instance: spec.instance, Devices: devices, DryRun: dry, Schema: spec.cat.list(spec.instance),
+		Instance: spec.instance, Devices: devices, DryRun: dry, Schema: spec.cat.models.Of(spec.instance.Service, spec.instance.Namespace),
 		Made: len(k.Devices.State(name).Devices) > 0, All: k.all,
 		Config: func(device string) *tree.Node { return k.Devices.Others(device, name) },
 	}
@@ -115,6 +115,9 @@ func formerInstance(w Work) (service.Instance, bool) {
 	}
 	return service.Instance{Service: name, Namespace: n.Name.Space, KeyLeaf: n.Children[0].Name.Local, Key: key, Config: n}, true
 }
+
+// servicesName is the element that holds the instances.
+var servicesName = tree.Name{Space: service.Namespace, Local: "services"}
 
 // all gives every instance that is wanted, as one <services>.
 func (k *Services) all() *tree.Node {

@@ -275,6 +275,33 @@ func TestServiceFaults(t *testing.T) {
 	})
 }
 
+// What is wrong beside the resources is told with its place.
+func TestServiceFilesWithFaults(t *testing.T) {
+	in(t, func(t *testing.T) {
+		w := newServiceWorld(t, newRepo("r", map[string]string{
+			"devices/lab.xml":      strings.Replace(lab, "<device-name>d1<", "<device-name>d9</device-name><device-name>d1<", 1),
+			"services/motd.tmpl":   motdTemplate,
+			"services/a.xml":       instancesOf("one", "hi", "two", "ho"),
+			"services/broken.yang": "module broken {",
+			"services/motd.yang": `module motd { namespace "http://example.com/motd"; prefix m; import clixon-controller { prefix ctrl; }
+				augment "/ctrl:services" { list motd { key name; leaf name { type string; } leaf text { type string { pattern 'h[ae]?i?'; } } } } }`,
+		}))
+		l, _ := w.begin()
+		w.expectApplied("motd[one]@d1=hi") // the other is against its model
+		plan, _ := l.Plan(t.Context())
+		all := plan.Problems.Error()
+		for _, c := range plan.Changes {
+			all += c.Name + ": " + c.Problems.Error() + "\n"
+		}
+		for _, want := range []string{"services/broken.yang:", "\"d9\"", "motd[two]: services/a.xml:3:"} {
+			if !strings.Contains(all, want) {
+				t.Errorf("nothing is said of %s:\n%s", want, all)
+			}
+		}
+		l.end()
+	})
+}
+
 func TestServiceOutcomes(t *testing.T) {
 	refused := &device.RefusedError{Device: "d1", Step: "edit-config", Err: errors.New("bad value")}
 	for name, tc := range map[string]struct {
