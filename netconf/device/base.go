@@ -45,7 +45,8 @@ func union(a, b *tree.Node, d *tree.Def) *tree.Node {
 	out.Children = slices.Clone(a.Children)
 	for _, c := range b.Children {
 		cd := d.Child(c.Name)
-		i := slices.IndexFunc(out.Children, func(o *tree.Node) bool { return sameNode(o, c, cd) })
+		many := repeats(a, c.Name) || repeats(b, c.Name)
+		i := slices.IndexFunc(out.Children, func(o *tree.Node) bool { return sameNode(o, c, cd, many) })
 		switch {
 		case i < 0:
 			out.Children = append(out.Children, c)
@@ -56,26 +57,41 @@ func union(a, b *tree.Node, d *tree.Def) *tree.Node {
 	return &out
 }
 
-// sameNode says whether two siblings are one and the same node: of a list by
-// its keys, which come first where no schema names them, of a leaf-list by value.
-// A leaf that may be one of a leaf-list is taken for that.
-func sameNode(a, b *tree.Node, d *tree.Def) bool {
+func repeats(n *tree.Node, name tree.Name) bool {
+	count := 0
+	for _, c := range n.Children {
+		if c.Name == name {
+			count++
+		}
+	}
+	return count > 1
+}
+
+// sameNode says whether two siblings are one and the same node. Without a
+// schema the kind of node is inferred as in trees: many says whether it repeats.
+func sameNode(a, b *tree.Node, d *tree.Def, many bool) bool {
 	if a.Name != b.Name {
 		return false
 	}
-	if d == nil {
-		if len(a.Children) == 0 || len(b.Children) == 0 || len(a.Children[0].Children) > 0 {
-			return a.Value == b.Value
+	kind := tree.Container
+	var keys []tree.Name
+	switch {
+	case d != nil:
+		kind = d.Kind
+		for _, key := range d.Keys {
+			keys = append(keys, tree.Name{Space: d.Name.Space, Local: key})
 		}
-		return a.Children[0].Name != b.Children[0].Name || a.Children[0].Value == b.Children[0].Value
+	case len(a.Children) > 0 && len(b.Children) > 0 && (many || tree.KeyLike(a) && tree.KeyLike(b)):
+		kind, keys = tree.List, []tree.Name{a.Children[0].Name}
+	case many:
+		kind = tree.LeafList
 	}
-	switch d.Kind {
+	switch kind {
 	case tree.LeafList:
 		return a.Value == b.Value
 	case tree.List:
-		return !slices.ContainsFunc(d.Keys, func(key string) bool {
-			n := tree.Name{Space: d.Name.Space, Local: key}
-			ka, kb := a.Child(n), b.Child(n)
+		return !slices.ContainsFunc(keys, func(key tree.Name) bool {
+			ka, kb := a.Child(key), b.Child(key)
 			return ka == nil || kb == nil || ka.Value != kb.Value
 		})
 	}

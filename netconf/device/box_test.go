@@ -248,7 +248,6 @@ func (s *boxSession) do(ctx context.Context, op string, f func() error) error {
 func (s *boxSession) ID() uint32                         { return s.id }
 func (s *boxSession) Capabilities() netconf.Capabilities { return netconf.NewCapabilities(s.box.caps) }
 func (s *boxSession) Notifications() <-chan *tree.Node   { return s.notes }
-func (s *boxSession) Dropped() uint64                    { return 0 }
 func (s *boxSession) Done() <-chan struct{}              { return s.done }
 
 func (s *boxSession) Close(context.Context) error {

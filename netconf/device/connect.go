@@ -38,6 +38,9 @@ func (d *device) connect(ctx context.Context) (Session, error) {
 			return s, nil
 		}
 	}
+	if desc.Disabled {
+		return nil, &UnreachableError{Device: d.name, Err: errors.New("the inventory says that it is not enabled")}
+	}
 	s, err := d.dial(ctx, desc)
 	if err != nil {
 		return nil, d.drop(nil, err)

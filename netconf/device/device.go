@@ -34,6 +34,7 @@ type device struct {
 	retries  int       // since it was last heard of
 	repairs  int       // in a row
 	checkAt  time.Time // when everything is looked at next
+	looked   time.Time // when everything was looked at last
 	repairAt time.Time // drift is not reverted before
 
 	hint hint
@@ -53,8 +54,8 @@ type device struct {
 	no      map[string]error // the refusals, with all that the device said
 }
 
-func newDevice(m *Manager, desc Device) *device {
-	d := &device{m: m, name: desc.Name, desc: desc, turn: make(chan struct{}, 1), wake: make(chan struct{}, 1), no: map[string]error{}}
+func newDevice(m *Manager, desc Device, turn chan struct{}) *device {
+	d := &device{m: m, name: desc.Name, desc: desc, turn: turn, wake: make(chan struct{}, 1), no: map[string]error{}}
 	d.left, d.leave = context.WithCancelCause(context.Background())
 	return d
 }

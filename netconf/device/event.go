@@ -6,7 +6,6 @@ const (
 	DeviceLost           = "device_lost"
 	DeviceDrift          = "device_drift"           // an owned path is not as wanted
 	DeviceRepaired       = "device_repaired"        // drift was reverted
-	DeviceUpdated        = "device_updated"         // a push reached the device
 	DeviceRefused        = "device_refused"         // a device said no
 	DeviceSchemaDegraded = "device_schema_degraded" // some or all models can't be had; keys are inferred
 	DeviceStateDegraded  = "device_state_degraded"  // the records can't be written

@@ -72,7 +72,7 @@ func (p *parser) entry(n *tree.Node) {
 	switch n.Name.Local {
 	case "device", "device-group", "device-profile":
 	case "device-timeout":
-		p.warn(n, n.Name.Local, "<device-timeout> has no effect", "set netconf.timeout in the agent's settings")
+		p.warn(n, n.Name.Local, "<device-timeout> has no effect", "remove it")
 		return
 	case "template", "rpc-template":
 		p.warn(n, n.Name.Local, "<"+n.Name.Local+"> has no effect", "write a service with a template instead")

@@ -48,6 +48,7 @@ type Manager struct {
 	devices map[string]*device
 	changed chan struct{} // closed and made anew when the inventory has changed
 	owners  map[string]chan struct{}
+	turns   map[string]chan struct{} // of devices, which a device keeps when it leaves and comes back
 }
 
 // New reads what the Keeper has kept. The devices come with [Manager.Inventory].
@@ -67,7 +68,7 @@ func New(ctx context.Context, c Config) (*Manager, error) {
 	}
 	m := &Manager{
 		config: c, book: b, slots: make(chan struct{}, c.Parallel), dials: make(chan struct{}, c.Parallel),
-		devices: map[string]*device{}, changed: make(chan struct{}), owners: map[string]chan struct{}{},
+		devices: map[string]*device{}, changed: make(chan struct{}), owners: map[string]chan struct{}{}, turns: map[string]chan struct{}{},
 	}
 	m.forget() // a crash may have come between the last device and this
 	return m, nil
@@ -99,7 +100,10 @@ func (m *Manager) Inventory(devices []Device) {
 			d.describe(desc)
 			continue
 		}
-		m.devices[desc.Name] = newDevice(m, desc)
+		if m.turns[desc.Name] == nil {
+			m.turns[desc.Name] = make(chan struct{}, 1)
+		}
+		m.devices[desc.Name] = newDevice(m, desc, m.turns[desc.Name])
 	}
 	for name, d := range m.devices {
 		if !there[name] {

@@ -26,7 +26,6 @@ type Session interface {
 	GetSchema(ctx context.Context, name, version string) (string, error)
 	Subscribe(ctx context.Context, stream string) error
 	Notifications() <-chan *tree.Node
-	Dropped() uint64
 	Done() <-chan struct{}
 	Close(ctx context.Context) error
 }

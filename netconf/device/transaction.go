@@ -276,7 +276,10 @@ func (p *push) done(e *entry) {
 func (t *transaction) names() string {
 	owners, devices := t.owners(), t.devices()
 	who := fmt.Sprintf("%d instances", len(owners))
-	if len(owners) <= 3 {
+	switch {
+	case len(owners) == 0:
+		who = "what has drifted"
+	case len(owners) <= 3:
 		who = strings.Join(owners, ", ")
 	}
 	if len(devices) == 1 {

@@ -18,6 +18,8 @@ import (
 const (
 	firstWait   = time.Second
 	longestWait = 5 * time.Minute
+	// oftenest is how often everything is looked at on a device that changes all the time.
+	oftenest = time.Second
 )
 
 // backoff gives the wait after n failures, at random within a fifth.
@@ -72,6 +74,9 @@ func (d *device) sleep(ctx context.Context, wait time.Duration) {
 			}
 			if !changedBy(n, s.ID()) {
 				continue
+			}
+			for len(notes) > 0 {
+				<-notes // one look is enough for all
 			}
 			d.mu.Lock()
 			d.suspect = true
@@ -211,6 +216,11 @@ func (d *device) retry(owners []string) {
 	if !slices.ContainsFunc(owners, func(o string) bool { _, ok := r.Refused[o]; return ok }) {
 		return
 	}
+	d.mu.Lock()
+	for _, o := range owners {
+		delete(d.no, o)
+	}
+	d.mu.Unlock()
 	e := d.m.book.entry()
 	e.record(d.name, r.Retry(owners...))
 	e.later()
@@ -236,6 +246,13 @@ func (d *device) watch(ctx context.Context) error {
 		d.checkAt = time.Now().Add(d.m.config.Check)
 		return nil
 	}
+	if next := d.looked.Add(oftenest); suspect && time.Now().Before(next) {
+		d.mu.Lock()
+		d.suspect = true
+		d.mu.Unlock()
+		d.checkAt = next
+		return nil
+	}
 	if time.Now().Before(d.checkAt) && !suspect {
 		if !d.hint.useful() {
 			return nil
@@ -259,7 +276,8 @@ func (d *device) check(ctx context.Context, s Session) error {
 	if err != nil {
 		return err
 	}
-	d.checkAt = time.Now().Add(d.m.config.Check)
+	d.looked = time.Now()
+	d.checkAt = d.looked.Add(d.m.config.Check)
 	mend := slices.ContainsFunc(drifts, func(f Drift) bool { return f.Policy == Revert })
 	if !mend {
 		if time.Since(d.repairAt) > longestWait {

@@ -170,3 +170,7 @@ func keyLike(n *Node) bool {
 	}
 	return false
 }
+
+// KeyLike says whether an element that stands alone and has no schema is taken
+// for the entry of a list, whose key is its first child.
+func KeyLike(n *Node) bool { return len(n.Children) > 0 && keyLike(n) }
