@@ -73,7 +73,7 @@ pending, 1 any error), 130 or 143 when a signal ended it.`,
 	add("do", applyCmd(p), planCmd(p), diffCmd(p), validateCmd(p), purgeCmd(p))
 	add("ask", statusCmd(p), runsCmd(p), logsCmd(p), eventsCmd(p), triggerCmd(p),
 		cancelCmd(p), retryCmd(p), suspendCmd(p), resumeCmd(p), rollbackCmd(p), unitsCmd(p), devicesCmd(p), servicesCmd(p))
-	root.AddCommand(versionCmd(p))
+	root.AddCommand(deviceSimCmd(p), versionCmd(p))
 	return root
 }
 

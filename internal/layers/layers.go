@@ -172,6 +172,8 @@ var Rows = []Row{
 		{"netconf", "wiring"},
 		{"netconf/device", "wiring"},
 		{"netconf/service", "wiring"},
+		{"netconf/sim", "wiring"},
+		{"netconf/tree", "the inventory of simulated devices, and what they begin with"},
 		{"reconcile", "wiring"},
 		{"runner", "wiring"},
 		{"runner/docker", "wiring"},

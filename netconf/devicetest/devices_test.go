@@ -31,7 +31,7 @@ func TestNetconfd(t *testing.T) {
 func TestSimulator(t *testing.T) {
 	t.Parallel()
 	devicetest.Run(t, func(t testing.TB, startup bool) devicetest.Device {
-		private, public, err := sim.NewKey()
+		private, public, err := newKey()
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -64,4 +64,11 @@ func TestSimulator(t *testing.T) {
 		}
 		return device{netconf.Target{Addr: l.Addr().String(), User: "noc", Auth: netconf.Auth{KeyFiles: []string{key}}, KnownHosts: known}}
 	})
+}
+
+func newKey() (private, public []byte, err error) {
+	if private, err = sim.NewKey(); err == nil {
+		public, err = sim.PublicKey(private)
+	}
+	return private, public, err
 }

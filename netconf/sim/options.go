@@ -39,7 +39,7 @@ type Options struct {
 	User           string // who may log in; "" is any name
 	Password       string // "" is none
 	AuthorizedKeys []byte // public keys, as ~/.ssh/authorized_keys has them
-	HostKey        []byte // a private key in PEM, as [NewKey] makes them; nil makes one
+	HostKey        []byte // a private key, as [NewKey] makes them; nil makes one
 
 	// Startup is what the device begins with. It keeps nothing itself: Save is
 	// called with what is to last, before the client is told so, and its error

@@ -27,7 +27,7 @@ type box struct {
 
 func start(t testing.TB, o sim.Options) *box {
 	t.Helper()
-	private, public, err := sim.NewKey()
+	private, public, err := newKey()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -141,4 +141,11 @@ func TestOverSSH(t *testing.T) {
 	if _, err := netconf.Dial(ctx, netconf.Target{Addr: b.target.Addr, User: "eve", Auth: b.target.Auth, KnownHosts: b.target.KnownHosts}); err == nil {
 		t.Error("another user gets in")
 	}
+}
+
+func newKey() (private, public []byte, err error) {
+	if private, err = sim.NewKey(); err == nil {
+		public, err = sim.PublicKey(private)
+	}
+	return private, public, err
 }

@@ -27,28 +27,32 @@ type login struct {
 	open   bool // there is a way in
 }
 
-// NewKey makes a key: the private one in PEM, and the public one as a line of
-// authorized_keys.
-func NewKey() (private, public []byte, err error) {
-	pub, key, err := ed25519.GenerateKey(rand.Reader)
+// NewKey makes a private key, in PEM.
+func NewKey() ([]byte, error) {
+	_, key, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	block, err := ssh.MarshalPrivateKey(key, "")
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	line, err := ssh.NewPublicKey(pub)
+	return pem.EncodeToMemory(block), nil
+}
+
+// PublicKey gives the line of authorized_keys that belongs to a private key.
+func PublicKey(private []byte) ([]byte, error) {
+	key, err := ssh.ParsePrivateKey(private)
 	if err != nil {
-		return nil, nil, err
+		return nil, fmt.Errorf("the private key can't be read: %w; make one with ssh-keygen -t ed25519 -N ''", err)
 	}
-	return pem.EncodeToMemory(block), ssh.MarshalAuthorizedKey(line), nil
+	return ssh.MarshalAuthorizedKey(key.PublicKey()), nil
 }
 
 func newLogin(o Options) (*login, error) {
 	if o.HostKey == nil {
 		var err error
-		if o.HostKey, _, err = NewKey(); err != nil {
+		if o.HostKey, err = NewKey(); err != nil {
 			return nil, err
 		}
 	}
