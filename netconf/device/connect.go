@@ -123,7 +123,7 @@ func (d *device) recover(ctx context.Context, s Session) error {
 		}
 	}
 	err := d.single(ctx, s, target)
-	if _, no := errors.AsType[*UnreachableError](err); err != nil && !no && !busy(err) {
+	if permanent(err) {
 		d.refused("", err)
 		err = d.single(ctx, s, held)
 	}

@@ -50,10 +50,12 @@ type Conflict struct {
 	Values [2]string `json:"values"`
 }
 
-// ConflictError holds all conflicts of a change. Nothing was sent.
+// ConflictError holds all conflicts of a change, with both owners and both values
+// of each. Nothing was sent.
 type ConflictError struct{ Conflicts []Conflict }
 
-// Error names the first few.
+// Error names the first few, and who wants them; not the values, which may be
+// secrets: whoever shows those masks them.
 func (e *ConflictError) Error() string {
 	const most = 3
 	var b strings.Builder
@@ -62,7 +64,11 @@ func (e *ConflictError) Error() string {
 			fmt.Fprintf(&b, "and %d more conflicts; ", len(e.Conflicts)-most)
 			break
 		}
-		fmt.Fprintf(&b, "%s of device %s is %q for %s and %q for %s; ", c.Path, c.Device, c.Values[0], c.Owners[0], c.Values[1], c.Owners[1])
+		if c.Owners[0] == c.Owners[1] {
+			fmt.Fprintf(&b, "%s wants %s of device %s to be two things; ", c.Owners[0], c.Path, c.Device)
+		} else {
+			fmt.Fprintf(&b, "%s and %s want %s of device %s to be different things; ", c.Owners[0], c.Owners[1], c.Path, c.Device)
+		}
 	}
 	b.WriteString("change one of the instances")
 	return b.String()

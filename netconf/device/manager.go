@@ -118,16 +118,19 @@ func (m *Manager) Inventory(devices []Device) {
 // Run works until ctx ends, and gives the devices back what it has locked. It
 // is called once.
 func (m *Manager) Run(ctx context.Context) error {
-	var wg sync.WaitGroup
-	defer wg.Wait()
-	wg.Go(func() { m.keepTidy(ctx) })
+	var workers, keeper sync.WaitGroup
+	tidy, stop := context.WithCancel(context.WithoutCancel(ctx))
+	keeper.Go(func() { m.keepTidy(tidy) })
+	defer keeper.Wait()
+	defer stop()
+	defer workers.Wait() // first, since they leave something to write
 	for {
 		m.mu.Lock()
 		changed := m.changed
 		for _, d := range m.devices {
 			if !d.begun {
 				d.begun = true
-				wg.Go(func() { d.work(ctx) })
+				workers.Go(func() { d.work(ctx) })
 			}
 		}
 		m.mu.Unlock()

@@ -60,6 +60,7 @@ func TestPlanFails(t *testing.T) {
 	inTime(t, func(t *testing.T) {
 		w := newWorld(t, "persist", "persist")
 		w.must(All, Change{"a", on(users("alice:1"), "d1", "d2")})
+		time.Sleep(time.Second)
 		if _, err := w.m.Plan(t.Context(), []Change{{"x", on("", "d1")}, {"b", on(users("alice:2"), "d1", "d2")}}); len(err.(*ConflictError).Conflicts) != 2 {
 			t.Errorf("a conflict gives %v", err)
 		}
@@ -100,6 +101,7 @@ func TestQueries(t *testing.T) {
 		if _, err := w.m.Owners("d2", "/"); !errors.Is(err, ErrUnknown) {
 			t.Errorf("a device that isn't there gives %v", err)
 		}
+		time.Sleep(time.Second) // the look after connecting is over
 		w.boxes["d1"].byHand(users("bob:2"))
 		d, err := w.m.Diff(t.Context(), "d1")
 		if err != nil || len(d.Drift) != 2 || !strings.Contains(d.Diff, "<key>2</key>") {
