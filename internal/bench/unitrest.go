@@ -83,6 +83,9 @@ func (u *unitBench) noop(ctx context.Context, s *service) ([]row, error) {
 	}
 	defer events.close()
 	committed := func(ctx context.Context) (time.Duration, error) {
+		if err := pause(ctx, 300*time.Millisecond); err != nil { // what comes at once after another waits a moment
+			return 0, err
+		}
 		if err := u.repo.put("README", u.name("nothing")); err != nil {
 			return 0, err
 		}
@@ -106,15 +109,7 @@ func (u *unitBench) noop(ctx context.Context, s *service) ([]row, error) {
 // resting measures what it costs to have the agent there. The period spans what
 // the agent does by itself, each half minute and each minute.
 func (u *unitBench) resting(ctx context.Context, s *service) ([]row, error) {
-	pause := func(d time.Duration) error {
-		select {
-		case <-time.After(d):
-			return nil
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		}
-	}
-	if err := pause(3 * time.Second); err != nil {
+	if err := pause(ctx, 3*time.Second); err != nil {
 		return nil, err
 	}
 	before, err := cpu(s.pid())
@@ -122,7 +117,7 @@ func (u *unitBench) resting(ctx context.Context, s *service) ([]row, error) {
 		return nil, err
 	}
 	period := time.Duration(u.rounds(75, 10)) * time.Second
-	if err := pause(period); err != nil {
+	if err := pause(ctx, period); err != nil {
 		return nil, err
 	}
 	after, err := cpu(s.pid())
@@ -138,4 +133,13 @@ func (u *unitBench) resting(ctx context.Context, s *service) ([]row, error) {
 		below("idle with 1000 units that run: memory", megabytes(rss), 60, " MB", fmt.Sprintf("at most until then: %s MB", number(megabytes(most)))),
 		below("the same: processor, of one core over "+span(period), 100*(after-before).Seconds()/period.Seconds(), 0.5, " %", ""),
 	}, err
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	select {
+	case <-time.After(d):
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 }
