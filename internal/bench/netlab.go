@@ -134,10 +134,8 @@ type change struct {
 // commit commits what is staged and waits until the named instances are where
 // they are wanted.
 func (n *network) commit(ctx context.Context, instances ...string) (c change, err error) {
-	select { // the commit before is long over, as it is for users
-	case <-time.After(150 * time.Millisecond):
-	case <-ctx.Done():
-		return c, context.Cause(ctx)
+	if err := pause(ctx, restTime); err != nil {
+		return c, err
 	}
 	moved, err := n.repo.commit("change")
 	if err != nil {
@@ -164,6 +162,10 @@ func (n *network) commit(ctx context.Context, instances ...string) (c change, er
 	c.all = time.Since(moved)
 	return c, err
 }
+
+// restTime is how long after a commit the next one comes: the agent rests after
+// each, and users don't commit as fast as that.
+const restTime = 150 * time.Millisecond
 
 const usersModel = `module ssh-users {
   namespace "http://clicon.org/ssh-users";
@@ -202,10 +204,14 @@ type account struct{ name, key string }
 func accounts(prefix string, n, variant int) []account {
 	out := make([]account, n)
 	for i := range out {
-		out[i] = account{fmt.Sprintf("%s%05d", prefix, i), fmt.Sprintf("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI%043d", i*7919)}
+		out[i] = account{fmt.Sprintf("%s%05d", prefix, i), key(i * 7919)}
 	}
-	out[n/2].key = fmt.Sprintf("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI%043d", 1_000_000_000+variant)
+	out[n/2].key = key(1_000_000_000 + variant)
 	return out
+}
+
+func key(i int) string {
+	return fmt.Sprintf("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI%043d %d@example.net", i, i)
 }
 
 // instance stages an instance for the first so many devices.

@@ -177,6 +177,9 @@ func (n *network) manyInstances(ctx context.Context) ([]row, error) {
 		if err := n.repo.put("README", n.name("nothing")); err != nil {
 			return 0, err
 		}
+		if err := pause(ctx, restTime); err != nil {
+			return 0, err
+		}
 		moved, err := n.repo.commit("nothing")
 		if err != nil {
 			return 0, err
