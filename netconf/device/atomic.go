@@ -157,7 +157,7 @@ func (m *Manager) pendingOf(j *job, pending []string) []string {
 // transact applies the jobs in one transaction over all of their devices.
 func (m *Manager) transact(ctx context.Context, jobs []*job, patience time.Duration) (pending []string, err error) {
 	t := m.transaction()
-	t.outs = outputsOf(jobs)
+	t.outs, t.patience = outputsOf(jobs), patience
 	t.wishes = map[string]map[string]string{}
 	for _, j := range jobs {
 		w, ok := m.book.wishOf(j.owner)

@@ -13,6 +13,7 @@ type Write struct {
 type Keeper interface {
 	// Load gives every key with its value.
 	Load(ctx context.Context) ([]Write, error)
-	// Commit makes all writes durable before it returns, or none of them.
+	// Commit makes all writes durable before it returns, or none of them. Of two
+	// writes of one key the later counts.
 	Commit(ctx context.Context, writes ...Write) error
 }

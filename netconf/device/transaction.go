@@ -25,23 +25,23 @@ import (
 // wishes, which decide what it is brought to after a crash, are written when
 // the device has confirmed.
 type transaction struct {
-	m      *Manager
-	id     string
-	pushes []*push
-	wishes map[string]map[string]string // what the owners want once it is decided; nil: they want it already
-	outs   []output
-	began  time.Time
+	m        *Manager
+	id       string
+	pushes   []*push
+	wishes   map[string]map[string]string // what the owners want once it is decided; nil: they want it already
+	outs     []output
+	patience time.Duration // with devices that hang before anything is sent; 0 is that of a request
 }
 
 func (m *Manager) transaction() *transaction {
-	return &transaction{m: m, id: "abide-" + rand.Text(), began: time.Now()}
+	return &transaction{m: m, id: "abide-" + rand.Text()}
 }
 
 // run carries the transaction out. Without an error it is decided; devices that
 // have yet to follow, which their workers see to, are in pending.
 func (t *transaction) run(ctx context.Context) (pending []string, err error) {
 	defer t.release(ctx)
-	if err := t.each(ctx, t.pushes, (*push).prepare); err != nil {
+	if err := t.prepare(ctx); err != nil {
 		return nil, t.abort(ctx, nil, err)
 	}
 	var todo []*push
@@ -61,6 +61,16 @@ func (t *transaction) run(ctx context.Context) (pending []string, err error) {
 		return nil, t.abort(ctx, todo, err)
 	}
 	return t.finish(ctx, todo)
+}
+
+// prepare looks at all devices, as long as the caller has patience.
+func (t *transaction) prepare(ctx context.Context) error {
+	if t.patience > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, t.patience)
+		defer cancel()
+	}
+	return t.each(ctx, t.pushes, (*push).prepare)
 }
 
 // begin journals what is about to be sent.
