@@ -32,6 +32,7 @@ const (
 type DeviceManager interface {
 	Inventory(devices []device.Device)
 	Plan(ctx context.Context, changes []device.Change) ([]device.DevicePlan, error)
+	Preview(ctx context.Context, devices []device.Device, changes []device.Change) ([]device.DevicePlan, error)
 	Apply(ctx context.Context, changes []device.Change, o device.Options) map[string]device.Result
 	State(owner string) device.State
 	Devices() []device.Status
@@ -70,7 +71,9 @@ type Services struct {
 
 	mu   sync.Mutex
 	made map[string]made // the latest output of each instance's code
-	slow map[string]bool // instances that wait for a device
+	slow map[string]bool // instances that wait for a device, or for their handler
+	// asked has the instances that handlers are at work on.
+	asked map[string]*asked
 	// clash has the instances that are in conflict with others that aren't applied.
 	clash map[string]*clash
 }
@@ -98,7 +101,7 @@ func NewServices(c ServiceConfig) (*Services, *Devices) {
 		c.Parallel = 8
 	}
 	cat := newCatalogues()
-	s := &Services{ServiceConfig: c, cat: cat, made: map[string]made{}, slow: map[string]bool{}, clash: map[string]*clash{}}
+	s := &Services{ServiceConfig: c, cat: cat, made: map[string]made{}, slow: map[string]bool{}, asked: map[string]*asked{}, clash: map[string]*clash{}}
 	return s, &Devices{manager: c.Devices, cat: cat, known: map[string]device.Device{}}
 }
 
@@ -188,7 +191,8 @@ func (k *Services) Load(snap *sources.Snapshot, file File, parsed any, policy Po
 }
 
 // Lane implements [Kind]: what changes together goes to the devices together.
-// What waits for a device that can't follow has a lane of its own.
+// What waits for a device that can't follow, or for a handler that takes its
+// time, has a lane of its own.
 func (k *Services) Lane(c Change) string {
 	k.mu.Lock()
 	defer k.mu.Unlock()

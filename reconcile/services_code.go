@@ -26,14 +26,14 @@ func (k *Services) run(ctx context.Context, r *Resource, dry, fresh bool) (out s
 	if known && kept.digest == digest && !fresh {
 		return kept.output, nil
 	}
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("internal error in the code of %s: %v; please report it", r.Name, p)
-		}
-	}()
-	ctx, cancel := context.WithTimeout(ctx, k.Timeout)
-	defer cancel()
-	out, err = k.code(spec).Run(ctx, k.request(r.Name, spec, devices, dry))
+	request := k.request(r.Name, spec, devices, dry)
+	if spec.template == nil && k.Handlers != nil && !dry {
+		out, err = k.ask(ctx, digest, request)
+	} else {
+		ctx, cancel := context.WithTimeout(ctx, k.Timeout)
+		defer cancel()
+		out, err = safely(ctx, k.code(spec), request)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -101,9 +101,7 @@ func (k *Services) tellGone(ctx context.Context, w Work, dry bool) {
 	spec := &serviceSpec{instance: i, cat: k.cat.get(w.Change.Source)}
 	r := k.request(w.Change.Name, spec, k.visible(spec), false)
 	r.Deleted = true
-	ctx, cancel := context.WithTimeout(ctx, k.Timeout)
-	defer cancel()
-	_, _ = k.Handlers.Run(ctx, r) // it warns by itself
+	_, _ = k.ask(ctx, "gone", r) // it warns by itself
 }
 
 // formerInstance gives an instance as it was when it was applied.

@@ -64,6 +64,10 @@ func (k *Services) await(ctx context.Context, r service.CommitRequest) (service.
 			case "pending", "running":
 				busy = true
 			case "waiting", "failed", "broken":
+				if k.isAsked(s.Name) {
+					busy = true
+					continue
+				}
 				failure = s.Name + ": " + s.Reason
 				if s.Problems.Err() != nil {
 					failure = s.Name + ": " + s.Problems.Err().Error()
@@ -158,13 +162,14 @@ func (a *Agent) lookAgain(ctx context.Context) {
 	a.hint()
 }
 
-// pendingWorks gives what the loop would do with one kind now.
+// pendingWorks gives what the loop would do with one kind, now or as soon as what
+// it waits for allows.
 func (a *Agent) pendingWorks(kind string) (out []Work) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	changes, works := a.plan()
 	for _, c := range changes {
-		if c.Kind == kind && (c.Operation == OpRun || c.Operation == OpRemove) {
+		if c.Kind == kind && (c.Operation == OpRun || c.Operation == OpRemove || c.Operation == OpWait) {
 			out = append(out, works[c.Kind+"/"+c.Name])
 		}
 	}

@@ -23,7 +23,6 @@ func (k *Services) Apply(ctx context.Context, batch []Work, report func(Work, Ou
 	for i, g := range k.generate(ctx, batch, false) {
 		w := batch[i]
 		if g.err != nil {
-			k.tellFailed(w, g.err)
 			report(w, k.codeOutcome(w, g.err))
 			continue
 		}
@@ -80,6 +79,10 @@ func (k *Services) generate(ctx context.Context, batch []Work, dry bool) []gener
 // away may come back, and one that erred may have been mended, so it is tried
 // again; a template says the same every time.
 func (k *Services) codeOutcome(w Work, err error) Outcome {
+	if _, late := errors.AsType[*Waiting](err); late {
+		return Outcome{Err: err}
+	}
+	k.tellFailed(w, err)
 	if isTemplateError(err) {
 		return Outcome{Last: k.last(w, Failed, err.Error()), Kept: true}
 	}
@@ -127,6 +130,7 @@ func (k *Services) drop(name string) {
 	defer k.mu.Unlock()
 	delete(k.made, name)
 	delete(k.slow, name)
+	delete(k.asked, name)
 }
 
 func (k *Services) tellFailed(w Work, err error) {

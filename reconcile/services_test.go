@@ -55,6 +55,14 @@ func (f *devicesFake) Plan(_ context.Context, changes []device.Change) (out []de
 	return out, nil
 }
 
+func (f *devicesFake) Preview(ctx context.Context, list []device.Device, changes []device.Change) ([]device.DevicePlan, error) {
+	out, err := f.Plan(ctx, changes)
+	for i := range out {
+		out[i].Device += fmt.Sprintf(" of %d", len(list))
+	}
+	return out, err
+}
+
 func (f *devicesFake) Apply(_ context.Context, changes []device.Change, o device.Options) map[string]device.Result {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -135,9 +143,15 @@ type handlersFake struct {
 	mu   sync.Mutex
 	away bool
 	runs []string
+	slow map[string]time.Duration // by instance
 }
 
-func (h *handlersFake) Run(_ context.Context, r service.Request) (service.Output, error) {
+func (h *handlersFake) Run(ctx context.Context, r service.Request) (service.Output, error) {
+	select {
+	case <-time.After(h.slow[r.Instance.Key]):
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.away {
