@@ -1,13 +1,46 @@
 package reconcile
 
 import (
+	"context"
+	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/abide-agent/abide/netconf/service"
+	"github.com/abide-agent/abide/netconf/tree"
 	"github.com/abide-agent/abide/sse"
 )
+
+// handlersFake is a service API with a handler that makes a leaf of the key.
+type handlersFake struct {
+	mu   sync.Mutex
+	away bool
+	runs []string
+	slow map[string]time.Duration // by instance
+}
+
+func (h *handlersFake) Run(ctx context.Context, r service.Request) (service.Output, error) {
+	select {
+	case <-time.After(h.slow[r.Instance.Key]):
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.away {
+		return nil, &service.NoHandlerError{Service: r.Instance.Service, Instance: r.Instance.Name()}
+	}
+	h.runs = append(h.runs, fmt.Sprintf("%s deleted=%t dry=%t", r.Instance.Name(), r.Deleted, r.DryRun))
+	out := service.Output{}
+	for _, d := range r.Devices {
+		out[d.Name] = &tree.Node{Name: tree.Name{Local: "config"}, Children: []*tree.Node{{Name: tree.Name{Space: "u", Local: "motd"}, Value: "by handler"}}}
+	}
+	return out, nil
+}
+
+func (h *handlersFake) Pushed(string, error) {}
 
 // A handler that takes its time, or for ever, holds up nothing that others make.
 func TestServicesOfLateHandlers(t *testing.T) {

@@ -138,34 +138,6 @@ func (f *devicesFake) Diff(context.Context, string) (device.Difference, error) {
 }
 func (f *devicesFake) Sync(context.Context, string) error { return nil }
 
-// handlersFake is a service API with a handler that makes a leaf of the key.
-type handlersFake struct {
-	mu   sync.Mutex
-	away bool
-	runs []string
-	slow map[string]time.Duration // by instance
-}
-
-func (h *handlersFake) Run(ctx context.Context, r service.Request) (service.Output, error) {
-	select {
-	case <-time.After(h.slow[r.Instance.Key]):
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.away {
-		return nil, &service.NoHandlerError{Service: r.Instance.Service, Instance: r.Instance.Name()}
-	}
-	h.runs = append(h.runs, fmt.Sprintf("%s deleted=%t dry=%t", r.Instance.Name(), r.Deleted, r.DryRun))
-	out := service.Output{}
-	for _, d := range r.Devices {
-		out[d.Name] = &tree.Node{Name: tree.Name{Local: "config"}, Children: []*tree.Node{{Name: tree.Name{Space: "u", Local: "motd"}, Value: "by handler"}}}
-	}
-	return out, nil
-}
-func (h *handlersFake) Pushed(string, error) {}
-
 const lab = `<devices xmlns="http://clicon.org/controller">
   <device-group><name>edge</name><device-name>d1</device-name></device-group>
   <device><name>d1</name><addr>127.0.0.1</addr><user>noc</user></device>
