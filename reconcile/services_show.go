@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -26,7 +28,7 @@ func (k *Services) Render(ctx context.Context, works []Work) (out []DevicePlan) 
 	if len(changes) == 0 {
 		return out
 	}
-	plans, err := k.Devices.Plan(ctx, changes)
+	plans, err := k.planDevices(ctx, works, changes)
 	for _, p := range plans {
 		out = append(out, shownPlan(p))
 	}
@@ -40,6 +42,40 @@ func (k *Services) Render(ctx context.Context, works []Work) (out []DevicePlan) 
 	}
 	slices.SortStableFunc(out, func(a, b DevicePlan) int { return strings.Compare(a.Device, b.Device) })
 	return out
+}
+
+// planDevices asks for a plan over the devices that there are now, or over those
+// of the works' own revision where they are others.
+func (k *Services) planDevices(ctx context.Context, works []Work, changes []device.Change) ([]device.DevicePlan, error) {
+	now := map[string]device.Device{}
+	for name, r := range k.agent.wanted(DeviceKind) {
+		if d, ok := r.Spec.(device.Device); ok {
+			now[name] = d
+		}
+	}
+	same := true
+	for _, w := range works {
+		spec, ok := specOfService(w)
+		if !ok {
+			continue
+		}
+		for name, d := range spec.cat.devices {
+			same = same && reflect.DeepEqual(plainDevice(now[name]), plainDevice(d))
+			now[name] = d
+		}
+	}
+	if same {
+		return k.Devices.Plan(ctx, changes)
+	}
+	return k.Devices.Preview(ctx, slices.Collect(maps.Values(now)), changes)
+}
+
+func specOfService(w Work) (*serviceSpec, bool) {
+	if w.Resource == nil {
+		return nil, false
+	}
+	spec, ok := w.Resource.Spec.(*serviceSpec)
+	return spec, ok
 }
 
 // shownPlan is the plan of a device as anybody may see it.

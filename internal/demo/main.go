@@ -2,8 +2,8 @@
 // examples/, starts an agent on it, commits a change, and shows the plan, the
 // live log of the run and the events that came of it. Then it takes the units of
 // the repository through their life, run by abide itself as on a machine without
-// systemd. It needs Go and, to run the jobs in containers, a Docker engine, and
-// leaves nothing behind. It knows the abide command as its users do; it never
+// systemd, and brings services to two simulated network devices. It needs Go and, to run the jobs
+// in containers, a Docker engine, and leaves nothing behind. It knows the abide command as its users do; it never
 // knows anything of its inside.
 package main
 

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/go-git/go-git/v5"
+	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/object"
 )
 
@@ -23,6 +24,9 @@ type repository struct {
 func newRepository(dir, image string) (*repository, error) {
 	r := &repository{dir: filepath.Join(dir, "app")}
 	err := fs.WalkDir(os.DirFS("examples"), ".", func(name string, e fs.DirEntry, err error) error {
+		if err == nil && name == "network" {
+			return fs.SkipDir // it joins later
+		}
 		if err != nil || e.IsDir() {
 			return err
 		}
@@ -41,7 +45,7 @@ func newRepository(dir, image string) (*repository, error) {
 	if err != nil {
 		return nil, fmt.Errorf("examples/ can't be copied: %w", err)
 	}
-	r.git, err = git.PlainInit(r.dir, false)
+	r.git, err = git.PlainInitWithOptions(r.dir, &git.PlainInitOptions{InitOptions: git.InitOptions{DefaultBranch: plumbing.Main}})
 	return r, err
 }
 
@@ -69,6 +73,24 @@ func (r *repository) write(name, text string) error {
 // remove takes away a file, or a directory with all in it.
 func (r *repository) remove(name string) error {
 	return os.RemoveAll(filepath.Join(r.dir, filepath.FromSlash(name)))
+}
+
+// checkout goes to a branch, a new one where that is asked for.
+func (r *repository) checkout(branch string, create bool) error {
+	tree, err := r.git.Worktree()
+	if err != nil {
+		return err
+	}
+	return tree.Checkout(&git.CheckoutOptions{Branch: plumbing.NewBranchReferenceName(branch), Create: create, Keep: create})
+}
+
+// forward moves a branch to a commit and goes to it.
+func (r *repository) forward(branch, commit string) error {
+	ref := plumbing.NewHashReference(plumbing.NewBranchReferenceName(branch), plumbing.NewHash(commit))
+	if err := r.git.Storer.SetReference(ref); err != nil {
+		return err
+	}
+	return r.checkout(branch, false)
 }
 
 // commit commits the whole work tree and gives the commit's hash.

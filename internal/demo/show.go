@@ -81,7 +81,7 @@ func (s *show) start(ctx context.Context, repo string) error {
 	if s.log, err = os.Create(filepath.Join(s.dir, "agent.log")); err != nil {
 		return err
 	}
-	args := append([]string{"apply", "--daemon", "--git", repo, "--port", port, "--state", s.state()}, s.flags...)
+	args := append([]string{"apply", "--daemon", "--git", repo, "--branch", "main", "--port", port, "--state", s.state()}, s.flags...)
 	fmt.Fprintln(s.out, "$ abide "+strings.Join(args, " ")+" &")
 	s.agent = s.command(context.WithoutCancel(ctx), args...) // it is stopped as users stop it: SIGTERM
 	s.agent.Stdout, s.agent.Stderr = s.log, s.log

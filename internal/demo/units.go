@@ -56,6 +56,9 @@ func (s *show) units(ctx context.Context, repo *repository, first string) error 
 	if err != nil {
 		return err
 	}
+	if err := s.network(ctx, repo); err != nil {
+		return err
+	}
 	return s.farewell(ctx, repo, last, untouched)
 }
 
@@ -89,7 +92,7 @@ func (s *show) mishap(ctx context.Context, repo *repository) (pid int, err error
 
 // farewell removes one unit from the repository and all others by a purge.
 func (s *show) farewell(ctx context.Context, repo *repository, removed, untouched int) error {
-	s.say("Remove it: it is stopped, and its files go")
+	s.say("Remove %s: it is stopped, and its files go", clock)
 	for _, name := range []string{clockFile, dropIns} {
 		if err := repo.remove(name); err != nil {
 			return err
