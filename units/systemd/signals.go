@@ -1,6 +1,8 @@
 package systemd
 
 import (
+	"unique"
+
 	"github.com/godbus/dbus/v5"
 )
 
@@ -136,7 +138,7 @@ func (r *running) unitProperties(values map[string]dbus.Variant) {
 		r.became(active)
 	}
 	if sub, ok := values["SubState"].Value().(string); ok {
-		r.sub = sub
+		r.sub = word(sub)
 	}
 	if t, ok := values[sinceOf(r.active)].Value().(uint64); ok {
 		r.since = microseconds(t)
@@ -152,13 +154,17 @@ func (r *running) unitProperties(values map[string]dbus.Variant) {
 	}
 	r.skipped = !r.condition && r.checked != 0 && r.active == "inactive"
 	if load, ok := values["LoadState"].Value().(string); ok {
-		r.load = load
+		r.load = word(load)
 	}
 	if old, ok := values["NeedDaemonReload"].Value().(bool); ok {
 		r.outdated = old
 	}
 	r.held, r.known = true, true
 }
+
+// word gives a word of systemd's to keep. One that comes in a message is a part
+// of it, and would keep all of the message.
+func word(s string) string { return unique.Make(s).Value() }
 
 // became notes a state and what it says about a one-shot: that it was started,
 // which only "activating" and "active" say, and was not stopped since.
@@ -169,7 +175,7 @@ func (r *running) became(active string) {
 	case active == "failed", r.active == "active" || r.active == "reloading":
 		r.ran = false
 	}
-	r.active = active
+	r.active = word(active)
 }
 
 // The values of ExecMainCode that say that a signal ended the process (CLD_KILLED, CLD_DUMPED).
@@ -183,7 +189,7 @@ func (r *running) serviceProperties(values map[string]dbus.Variant) {
 		r.pid = int(pid)
 	}
 	if result, ok := values["Result"].Value().(string); ok {
-		r.result = result
+		r.result = word(result)
 	}
 	if code, ok := values["ExecMainCode"].Value().(int32); ok {
 		r.code = code

@@ -131,9 +131,9 @@ func (r *running) listed(row listed, held bool) (enough bool) {
 	// Signals don't say whether a unit is loaded: of one that has just been
 	// started nothing more is unknown than that.
 	enough = r.known && r.active == row.Active && r.sub == row.Sub && (r.load == row.Load || r.load == "" && row.Load == "loaded")
-	r.held, r.known, r.load, r.sub = true, enough, row.Load, row.Sub
+	r.held, r.known, r.load, r.sub = true, enough, word(row.Load), word(row.Sub)
 	r.became(row.Active)
-	r.job, r.jobPath = row.JobType, row.JobPath
+	r.job, r.jobPath = word(row.JobType), row.JobPath
 	if row.JobID == 0 {
 		r.job, r.jobPath = "", ""
 	}
