@@ -83,7 +83,7 @@ func (u *unitBench) noop(ctx context.Context, s *service) ([]row, error) {
 	}
 	defer events.close()
 	committed := func(ctx context.Context) (time.Duration, error) {
-		if err := rests(ctx, 300*time.Millisecond); err != nil { // what comes at once after another waits a moment
+		if err := pause(ctx, 300*time.Millisecond); err != nil { // what comes at once after another waits a moment
 			return 0, err
 		}
 		if err := u.repo.put("README", u.name("nothing")); err != nil {
@@ -109,7 +109,7 @@ func (u *unitBench) noop(ctx context.Context, s *service) ([]row, error) {
 // resting measures what it costs to have the agent there. The period spans what
 // the agent does by itself, each half minute and each minute.
 func (u *unitBench) resting(ctx context.Context, s *service) ([]row, error) {
-	if err := rests(ctx, 3*time.Second); err != nil {
+	if err := pause(ctx, 3*time.Second); err != nil {
 		return nil, err
 	}
 	before, err := cpu(s.pid())
@@ -117,7 +117,7 @@ func (u *unitBench) resting(ctx context.Context, s *service) ([]row, error) {
 		return nil, err
 	}
 	period := time.Duration(u.rounds(75, 10)) * time.Second
-	if err := rests(ctx, period); err != nil {
+	if err := pause(ctx, period); err != nil {
 		return nil, err
 	}
 	after, err := cpu(s.pid())
@@ -135,7 +135,7 @@ func (u *unitBench) resting(ctx context.Context, s *service) ([]row, error) {
 	}, err
 }
 
-func rests(ctx context.Context, d time.Duration) error {
+func pause(ctx context.Context, d time.Duration) error {
 	select {
 	case <-time.After(d):
 		return nil
