@@ -46,6 +46,7 @@ type Engine struct {
 	journal chan struct{} // bounds how many read the journal at once
 	sweeps  chan struct{} // asks for a sweep
 	foreign chan foreignJob
+	resumed *shared // the look at everything by those who lost the connection
 
 	ctx    context.Context // ends with Close
 	cancel context.CancelFunc
@@ -86,7 +87,7 @@ func New(opts Options) (*Engine, error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	e := &Engine{
 		opts: opts, marks: m, memory: newMemory(), jobs: newJobs(), ctx: ctx, cancel: cancel,
-		placing: make(chan struct{}, 1), journal: make(chan struct{}, 2), sweeps: make(chan struct{}, 1), foreign: make(chan foreignJob, 64),
+		placing: make(chan struct{}, 1), journal: make(chan struct{}, 2), sweeps: make(chan struct{}, 1), foreign: make(chan foreignJob, 64), resumed: newShared(),
 	}
 	for _, k := range known {
 		e.memory.own(k)

@@ -107,7 +107,9 @@ func (e *Engine) resume(ctx context.Context, s *sent) (result string, ended bool
 	if s.bus, err = e.link.wait(ctx, nil); err != nil {
 		return "", false, err
 	}
-	if err := e.sweep(ctx, s.bus); err != nil {
+	// It must have begun after jobs.again, and one does for all of a batch. It is
+	// nobody's own, so it does not end with ctx.
+	if err := e.resumed.do(func() error { return e.sweep(e.ctx, s.bus) }); err != nil {
 		return "", false, nil // lost again
 	}
 	u, _ := e.memory.get(s.name)
