@@ -42,7 +42,7 @@ func (c call) commit() (result, error) {
 		return result{}, err
 	}
 	config := c.stores[netconf.Candidate].config
-	if err := c.models.validate(config, true); err != nil {
+	if err := c.judge(config, true); err != nil {
 		return result{}, err
 	}
 	if timeout > 0 {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/abide-agent/abide/netconf"
 	"github.com/abide-agent/abide/netconf/tree"
+	"github.com/abide-agent/abide/netconf/yang"
 )
 
 // Device is a simulated device. It may be used by many goroutines.
@@ -22,6 +23,9 @@ type Device struct {
 	last     uint32 // the session id that was given last
 	counts   map[string]int
 	faults   []*Fault
+
+	judged  *tree.Node // the configuration that was judged last, and how
+	verdict []yang.Fault
 }
 
 // store is a datastore. Its tree is never changed, only replaced.

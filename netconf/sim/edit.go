@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"errors"
 	"slices"
 	"strings"
 
@@ -60,7 +61,8 @@ func (c call) editConfig() (result, error) {
 	for _, part := range parts {
 		next, err := c.edit(config, part, tree.Operation(words[0]), name != netconf.Candidate)
 		if err != nil {
-			errs = append(errs, err...)
+			list, _ := errors.AsType[netconf.RPCErrors](err)
+			errs = append(errs, list...)
 			continue
 		}
 		config = next
@@ -77,7 +79,7 @@ func (c call) editConfig() (result, error) {
 }
 
 // edit gives what an edit makes of a configuration.
-func (c call) edit(config, edit *tree.Node, op tree.Operation, whole bool) (*tree.Node, netconf.RPCErrors) {
+func (c call) edit(config, edit *tree.Node, op tree.Operation, whole bool) (*tree.Node, error) {
 	if list := c.models.payload(edit); list != nil {
 		return nil, list
 	}
@@ -85,8 +87,5 @@ func (c call) edit(config, edit *tree.Node, op tree.Operation, whole bool) (*tre
 	if err != nil {
 		return nil, netconf.RPCErrors{editError(err)}
 	}
-	if list := faultErrors(c.models.schema.Validate(next), whole); list != nil {
-		return nil, list
-	}
-	return next, nil
+	return next, c.judge(next, whole)
 }

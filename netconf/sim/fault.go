@@ -75,6 +75,9 @@ func ParseFault(text string) (Fault, error) {
 			return Fault{}, errors.New("the fault rewrite needs PATH=VALUE, as in commit=rewrite:/openconfig-system:system/config/hostname=x")
 		}
 		f.Path, f.Value = detail[:i], detail[i+1:]
+		if _, err := tree.ParsePath(f.Path); err != nil {
+			return Fault{}, fmt.Errorf("the fault rewrite needs a path that begins at the root: %w", err)
+		}
 	case Refuse, Cut, Lose, Hang, Garbage, Nothing:
 		if detailed {
 			return Fault{}, wrong

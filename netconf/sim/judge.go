@@ -126,10 +126,14 @@ func step(module string, d *tree.Def, n *tree.Node) string {
 	return b.String()
 }
 
-// validate holds a whole configuration to the models; unless all is set, each of
-// its nodes alone.
-func (m *Models) validate(config *tree.Node, all bool) error {
-	if list := faultErrors(m.schema.Validate(config), all); list != nil {
+// judge holds a whole configuration to the models; unless whole is set, each of its
+// nodes alone. The last one is remembered: it is judged when it is edited, and again
+// when it is committed.
+func (d *Device) judge(config *tree.Node, whole bool) error {
+	if config != d.judged {
+		d.judged, d.verdict = config, d.models.schema.Validate(config)
+	}
+	if list := faultErrors(d.verdict, whole); list != nil {
 		return list
 	}
 	return nil

@@ -28,10 +28,10 @@ const maxModels = 64 << 20
 type Models struct {
 	schema   *yang.Schema
 	root     *tree.Def
-	prefixes map[string]string // of modules, by name
-	texts    map[string][]yang.Module
-	content  string   // a digest of all of it
-	hello    []string // a capability of each module
+	prefixes map[string]string      // of modules, by name
+	texts    map[string]yang.Module // of modules and submodules
+	content  string                 // a digest of all of it
+	hello    []string               // a capability of each module
 }
 
 // DefaultModels are openconfig-system and openconfig-interfaces as a few leaves
@@ -68,7 +68,7 @@ func LoadModels(dir fs.FS) (*Models, []yang.Warning, error) {
 		modules = append(modules, yang.Module{File: name, Text: string(text)})
 	}
 	schema, warnings := yang.Compile(modules)
-	m := &Models{schema: schema, root: schema.Root(), prefixes: map[string]string{}, texts: map[string][]yang.Module{}}
+	m := &Models{schema: schema, root: schema.Root(), prefixes: map[string]string{}, texts: map[string]yang.Module{}}
 	if len(schema.Modules()) == 0 {
 		return nil, warnings, errors.New("there is no model among the files *.yang of the folder; give one with NAME.yang files")
 	}
@@ -77,7 +77,7 @@ func LoadModels(dir fs.FS) (*Models, []yang.Warning, error) {
 		m.prefixes[info.Name] = info.Prefix
 		m.hello = append(m.hello, capability(info))
 		for _, one := range append([]yang.Module{info.Module}, info.Submodules...) {
-			m.texts[one.Name] = append(m.texts[one.Name], one)
+			m.texts[one.Name] = one
 			fmt.Fprintf(sum, "%s %d %s", one.Name, len(one.Text), one.Text)
 		}
 	}

@@ -75,7 +75,7 @@ func (c call) writable(name netconf.Datastore) error {
 
 // assign replaces a datastore. All but a candidate must be valid.
 func (c call) assign(name netconf.Datastore, config *tree.Node) error {
-	if err := c.models.validate(config, name != netconf.Candidate); err != nil {
+	if err := c.judge(config, name != netconf.Candidate); err != nil {
 		return err
 	}
 	switch name {
@@ -163,7 +163,7 @@ func (c call) deleteConfig() (result, error) {
 func (c call) validateStore() (result, error) {
 	config, _, err := c.source()
 	if err == nil {
-		err = c.models.validate(config, true)
+		err = c.judge(config, true)
 	}
 	return result{}, err
 }
