@@ -21,6 +21,8 @@ type app interface {
 	Plan(ctx context.Context, o planOptions) (reconcile.Plan, error)
 	// Compare says what two revisions of a source differ in, as Plan does.
 	Compare(ctx context.Context, o compareOptions) (reconcile.Comparison, error)
+	// Check reads a directory or file as a source is read, and gives what it holds.
+	Check(ctx context.Context, path string) (reconcile.Desired, error)
 	// Edit changes the durable state without a daemon, or through the one that
 	// holds the state directory.
 	Edit(ctx context.Context, o editOptions) error

@@ -36,6 +36,10 @@ func (f *fakeApp) Compare(_ context.Context, o compareOptions) (reconcile.Compar
 	return reconcile.Comparison{From: o.From, To: o.To}, nil
 }
 
+func (f *fakeApp) Check(ctx context.Context, path string) (reconcile.Desired, error) {
+	return wired{&process{}}.Check(ctx, path)
+}
+
 func (f *fakeApp) Edit(_ context.Context, o editOptions) error {
 	f.edited = append(f.edited, o)
 	return nil
@@ -295,7 +299,19 @@ func TestValidate(t *testing.T) {
 		t.Errorf("--json: %s", out)
 	}
 	command{}.expect(t, 1, "it can't be read: no such file", "validate", filepath.Join(dir, "nope"))
-	command{}.expect(t, 0, "", "validate", "../../examples")
+	command{}.expect(t, 0, "7 files checked", "validate", "../../examples")
+	command{}.expect(t, 0, "3 files checked", "validate", "../../examples/network")
+	write("units/a.service", "[Service]\nExecStart=/bin/true\n[X-Abide]\nProbe=nonsense\n")
+	write("services/s.xml", "<services xmlns='http://clicon.org/controller'><a xmlns='urn:a'/></services>")
+	write("devices/d.xml", "<devices xmlns='http://clicon.org/controller'><device><name>d</name><password>p</password></device></devices>")
+	write("devices/e.xml", "<other/>")
+	out = command{}.expect(t, 1, "", "validate", dir)
+	for _, want := range []string{"units/a.service:4:", "services/s.xml:1:", "devices/d.xml:1:", "devices/e.xml: ignored, its root is <other>"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("%q is missing from\n%s", want, out)
+		}
+	}
+	command{}.expect(t, 1, "services/s.xml:1:", "validate", filepath.Join(dir, "services/s.xml"))
 }
 
 func TestEventLine(t *testing.T) {
