@@ -368,8 +368,13 @@ func (s *boxSession) commit(o netconf.CommitOptions) error {
 	if err := s.locked(netconf.Running, netconf.Candidate); err != nil {
 		return err
 	}
-	if p := b.pending; p != nil && p.persist != o.PersistID || p == nil && o.PersistID != "" {
-		return no("in-use", "no such confirmed commit, or another one")
+	switch p := b.pending; {
+	case p == nil && o.PersistID != "":
+		return no("operation-failed", "persistent confirmed commit not active")
+	case p != nil && o.PersistID == "" && p.persist != "":
+		return no("in-use", "another confirmed commit is outstanding")
+	case p != nil && p.persist != o.PersistID:
+		return no("invalid-value", "invalid value")
 	}
 	if b.strict != nil {
 		if err := b.strict(b.candidate); err != nil {
@@ -400,8 +405,11 @@ func (s *boxSession) commit(o netconf.CommitOptions) error {
 func (s *boxSession) CancelCommit(ctx context.Context, id string) error {
 	return s.do(ctx, "cancel", func() error {
 		b := s.box
-		if b.pending == nil || b.pending.persist != id || id == "" && b.pending.session != s.id {
-			return no("invalid-value", "no such confirmed commit")
+		if b.pending == nil {
+			return no("operation-failed", "operation failed")
+		}
+		if b.pending.persist != id || id == "" && b.pending.session != s.id {
+			return no("invalid-value", "invalid value")
 		}
 		b.rollback()
 		return nil

@@ -101,16 +101,8 @@ func (d *device) recover(ctx context.Context, s Session) error {
 		return nil
 	}
 	if r.Push != "" && d.f.persist {
-		ctx, cancel := context.WithTimeout(ctx, d.m.config.Timeout)
-		defer cancel()
-		var err error
-		if d.m.book.decided(r.Push) {
-			err = s.Commit(ctx, netconf.CommitOptions{PersistID: r.Push})
-		} else {
-			err = s.CancelCommit(ctx, r.Push)
-		}
-		if err != nil && !answered(err) { // a no means that there is nothing to end
-			return d.drop(s, err)
+		if err := d.endCommit(ctx, s, r); err != nil {
+			return err
 		}
 	}
 	wants := d.m.book.wantsOf(d.name)
@@ -142,6 +134,35 @@ func (d *device) recover(ctx context.Context, s Session) error {
 	}
 	d.tell(Event{Type: TransactionRecovered, Level: Info, Owners: sortedKeys(target), Message: "device " + d.name + " was left in the middle of a change, and is at its end now", Fields: map[string]any{"transaction": r.Push}})
 	return nil
+}
+
+// endCommit confirms or cancels the confirmed commit that was left behind, if it
+// is still there. As long as that isn't known nothing may be built on what the
+// device has: its timer would take it away.
+func (d *device) endCommit(ctx context.Context, s Session, r Record) error {
+	ctx, cancel := context.WithTimeout(ctx, d.m.config.Timeout)
+	defer cancel()
+	var err error
+	if d.m.book.decided(r.Push) {
+		err = s.Commit(ctx, netconf.CommitOptions{PersistID: r.Push})
+	} else {
+		err = s.CancelCommit(ctx, r.Push)
+	}
+	over := err == nil || netconf.HasTag(err, "invalid-value") // there is none, or one of another name
+	if !over && answered(err) && !busy(err) {
+		// It may mean anything. A name that nobody uses is invalid only if there is one.
+		probe := s.CancelCommit(ctx, d.m.transaction().id)
+		if over = probe == nil || answered(probe) && !busy(probe) && !netconf.HasTag(probe, "invalid-value"); !over && !answered(probe) {
+			err = probe
+		}
+	}
+	switch {
+	case over || answered(err) && time.Now().After(r.Until):
+		return nil
+	case answered(err):
+		return fmt.Errorf("device %s doesn't end an earlier change: %w", d.name, err)
+	}
+	return d.drop(s, err)
 }
 
 // forget takes decisions away that no device needs any more.

@@ -69,6 +69,11 @@ func (p *push) prepare(ctx context.Context) error {
 func (p *push) read(ctx context.Context) error {
 	d := p.d
 	p.before = d.record()
+	for owner := range p.before.Next {
+		if _, ok := p.target[owner]; !ok { // what it may have there would be forgotten
+			return fmt.Errorf("an earlier change of device %s is not at its end yet; it is seen to by itself, so try again later", d.name)
+		}
+	}
 	if err := p.widen(ctx); err != nil {
 		return err
 	}

@@ -27,6 +27,8 @@ type Record struct {
 	Next map[string][]string `json:"next,omitempty"`
 	// Push is the name of the transaction that was begun, and of its confirmed commit.
 	Push string `json:"push,omitempty"`
+	// Until is when a confirmed commit of Push is over for sure, confirmed or not.
+	Until time.Time `json:"until,omitzero"`
 	// Base is the XML of what was there before any owner and is claimed now.
 	Base string `json:"base,omitempty"`
 	// NextBase is Base together with what was found since, while unsettled.
@@ -48,8 +50,8 @@ func (r Record) Settled() bool { return len(r.Next) == 0 && r.Push == "" }
 
 // Begin records that the transaction named push is about to make the owners'
 // outputs those of next ("" for none). It may follow a Begin whose end is not
-// known. The base is all that is known to have been there before any owner.
-func (r Record) Begin(push string, next map[string]string, base string) Record {
+// known. Until is when a confirmed commit is over. The base is all that is known to have been there before any owner.
+func (r Record) Begin(push string, until time.Time, next map[string]string, base string) Record {
 	was := r.Next
 	r.Next = make(map[string][]string, len(next)+len(was))
 	maps.Copy(r.Next, was)
@@ -58,7 +60,7 @@ func (r Record) Begin(push string, next map[string]string, base string) Record {
 			r.Next[owner] = append(slices.Clone(was[owner]), digest)
 		}
 	}
-	r.Push, r.NextBase = push, base
+	r.Push, r.Until, r.NextBase = push, until, base
 	return r
 }
 

@@ -13,7 +13,7 @@ import (
 func TestRecord(t *testing.T) {
 	t.Parallel()
 	var none Record
-	held := none.Begin("t1", map[string]string{"a": "1", "b": "2"}, "<base/>").Done(map[string]string{"a": "1", "b": "2"}, "<base/>")
+	held := none.Begin("t1", time.Time{}, map[string]string{"a": "1", "b": "2"}, "<base/>").Done(map[string]string{"a": "1", "b": "2"}, "<base/>")
 	no := Refusal{Digest: "3", Text: "no", At: time.Unix(1, 0).UTC()}
 	tests := []struct {
 		name    string
@@ -22,15 +22,15 @@ func TestRecord(t *testing.T) {
 		settled bool
 	}{
 		{"nothing is settled", none, Record{}, true},
-		{"begun", none.Begin("t1", map[string]string{"a": "1"}, "<x/>"), Record{Next: map[string][]string{"a": {"1"}}, Push: "t1", NextBase: "<x/>"}, false},
+		{"begun", none.Begin("t1", time.Time{}, map[string]string{"a": "1"}, "<x/>"), Record{Next: map[string][]string{"a": {"1"}}, Push: "t1", NextBase: "<x/>"}, false},
 		{
-			"begun again, by who doesn't know how it ended", none.Begin("t1", map[string]string{"a": "1"}, "").Begin("t2", map[string]string{"a": "", "b": "2"}, ""),
+			"begun again, by who doesn't know how it ended", none.Begin("t1", time.Time{}, map[string]string{"a": "1"}, "").Begin("t2", time.Time{}, map[string]string{"a": "", "b": "2"}, ""),
 			Record{Next: map[string][]string{"a": {"1", ""}, "b": {"2"}}, Push: "t2"},
 			false,
 		},
-		{"begun again with the same", none.Begin("t1", map[string]string{"a": "1"}, "").Begin("t2", map[string]string{"a": "1"}, ""), Record{Next: map[string][]string{"a": {"1"}}, Push: "t2"}, false},
+		{"begun again with the same", none.Begin("t1", time.Time{}, map[string]string{"a": "1"}, "").Begin("t2", time.Time{}, map[string]string{"a": "1"}, ""), Record{Next: map[string][]string{"a": {"1"}}, Push: "t2"}, false},
 		{"done", held, Record{Held: map[string]string{"a": "1", "b": "2"}, Base: "<base/>"}, true},
-		{"one goes", held.Begin("t2", map[string]string{"a": ""}, "").Done(map[string]string{"a": ""}, ""), Record{Held: map[string]string{"b": "2"}}, true},
+		{"one goes", held.Begin("t2", time.Time{}, map[string]string{"a": ""}, "").Done(map[string]string{"a": ""}, ""), Record{Held: map[string]string{"b": "2"}}, true},
 		{"refused", held.Refuse("a", no), Record{Held: held.Held, Base: "<base/>", Refused: map[string]Refusal{"a": no}}, true},
 		{"asked again", held.Refuse("a", no).Retry("a"), held, true},
 		{"done after all", held.Refuse("a", no).Done(map[string]string{"a": "3"}, "<base/>"), Record{Held: map[string]string{"a": "3", "b": "2"}, Base: "<base/>"}, true},

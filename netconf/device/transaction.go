@@ -77,8 +77,9 @@ func (t *transaction) prepare(ctx context.Context) error {
 func (t *transaction) begin(ctx context.Context, todo []*push) error {
 	e := t.m.book.entry()
 	e.outputs = t.outs
+	until := time.Now().Add(2 * t.m.config.ConfirmTimeout) // changes are sent in the first half of one
 	for _, p := range todo {
-		e.record(p.d.name, p.before.Begin(t.id, p.target, p.baseMeanwhile()))
+		e.record(p.d.name, p.before.Begin(t.id, until, p.target, p.baseMeanwhile()))
 	}
 	if err := t.m.step("device.before-begin"); err != nil {
 		return err
@@ -141,8 +142,7 @@ func (t *transaction) finish(ctx context.Context, todo []*push) (pending []strin
 			p.done(e)
 		} else {
 			pending = append(pending, p.d.name)
-			p.d.ledger.back(p.before, p.deltas) // its worker begins anew, by the record
-			p.moved = false
+			p.leave()
 		}
 	}
 	if len(t.pushes) > 1 {
@@ -230,8 +230,7 @@ func (t *transaction) abort(ctx context.Context, todo []*push, reason error) err
 // carried out or not. Its worker looks.
 func (t *transaction) unsure(reason error) error {
 	for _, p := range t.pushes {
-		p.d.ledger.back(p.before, p.deltas)
-		p.moved = false
+		p.leave()
 	}
 	return reason
 }

@@ -94,6 +94,17 @@ func (p *push) undone(ctx context.Context) bool {
 	return tree.Equal(was.Edit, is.Edit)
 }
 
+// leave gives the push up as it is: the device's worker begins anew, by the
+// record. A confirmed commit that nobody can name later ends with its session.
+func (p *push) leave() {
+	p.d.ledger.back(p.before, p.deltas)
+	p.moved = false
+	if p.f.confirmed && !p.f.persist && !p.lost {
+		p.lost = true
+		_ = p.d.drop(p.s, errCancelled)
+	}
+}
+
 // release gives the lock back, whatever happened.
 func (p *push) release(ctx context.Context) {
 	if p.locked && !p.lost {

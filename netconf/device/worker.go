@@ -118,8 +118,7 @@ func (d *device) round(ctx context.Context) time.Duration {
 
 // follow makes the device have what is wanted of it.
 func (d *device) follow(ctx context.Context, again []string) error {
-	s, err := d.ready(ctx)
-	if err != nil {
+	if _, err := d.ready(ctx); err != nil {
 		return err
 	}
 	if len(again) > 0 {
@@ -138,7 +137,7 @@ func (d *device) follow(ctx context.Context, again []string) error {
 		for _, owner := range behind {
 			target[owner] = wants[owner]
 		}
-		if err := d.bring(ctx, s, target); err != nil {
+		if err := d.bring(ctx, target); err != nil {
 			return err
 		}
 	}
@@ -146,8 +145,8 @@ func (d *device) follow(ctx context.Context, again []string) error {
 
 // bring makes the device have the outputs of target, or notes what it refuses:
 // of several owners just those that are to blame.
-func (d *device) bring(ctx context.Context, s Session, target map[string]string) error {
-	no, err := d.halves(ctx, s, target)
+func (d *device) bring(ctx context.Context, target map[string]string) error {
+	no, err := d.halves(ctx, target)
 	if err != nil {
 		return err
 	}
@@ -155,7 +154,7 @@ func (d *device) bring(ctx context.Context, s Session, target map[string]string)
 		// What was refused may have needed what came after it, or had to wait until it
 		// was gone.
 		for _, owner := range sortedKeys(no) {
-			again, err := d.halves(ctx, s, map[string]string{owner: target[owner]})
+			again, err := d.halves(ctx, map[string]string{owner: target[owner]})
 			if err != nil {
 				return err
 			}
@@ -178,7 +177,11 @@ func (d *device) bring(ctx context.Context, s Session, target map[string]string)
 
 // halves pushes to the device, and finds who is refused by halves. The error
 // is one that isn't an owner's.
-func (d *device) halves(ctx context.Context, s Session, target map[string]string) (no map[string]error, err error) {
+func (d *device) halves(ctx context.Context, target map[string]string) (no map[string]error, err error) {
+	s, err := d.ready(ctx) // what was refused before may have left it unsettled
+	if err != nil {
+		return nil, err
+	}
 	err = d.single(ctx, s, target)
 	if !permanent(err) {
 		return nil, err
@@ -194,7 +197,7 @@ func (d *device) halves(ctx context.Context, s Session, target map[string]string
 		for _, o := range half {
 			part[o] = target[o]
 		}
-		more, err := d.halves(ctx, s, part)
+		more, err := d.halves(ctx, part)
 		if err != nil {
 			return nil, err
 		}
