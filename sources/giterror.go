@@ -15,7 +15,7 @@ import (
 
 // explain makes a sentence of what went wrong between here and the server.
 func (m *mirror) explain(ctx context.Context, err error) error {
-	if fault := m.wire.fault.Load(); fault != nil {
+	if fault := m.meter.fault.Load(); fault != nil {
 		err = *fault
 	}
 	say := func(kind error, format string, args ...any) error {
@@ -23,6 +23,7 @@ func (m *mirror) explain(ctx context.Context, err error) error {
 	}
 	disk, isDisk := errors.AsType[*fs.PathError](err)
 	status, isStatus := errors.AsType[*githttp.Err](cause(err))
+	whole, isWhole := errors.AsType[*sentence](err)
 	switch {
 	case ctx.Err() != nil:
 		return say(ctx.Err(), "the fetch was broken off: %v", ctx.Err())
@@ -32,12 +33,10 @@ func (m *mirror) explain(ctx context.Context, err error) error {
 		return say(errTooLarge, "the repository is larger than the %d MiB that are allowed; raise the limit, or use a smaller repository", m.opt.MaxBytes>>20)
 	case errors.Is(err, errTooLarge), errors.Is(err, errRedirect):
 		return say(nil, "%v", cause(err))
+	case isWhole:
+		return say(whole.kind, "%s", whole.text)
 	case errors.Is(err, transport.ErrAuthenticationRequired), errors.Is(err, transport.ErrAuthorizationFailed):
-		hint := "put USER:TOKEN@ before the host of its URL"
-		if m.auth != nil {
-			hint = "check the user and token in its URL"
-		}
-		return say(transport.ErrAuthenticationRequired, "the server refuses access; %s", hint)
+		return say(transport.ErrAuthenticationRequired, "the server refuses access; %s", m.remote.hint())
 	case errors.Is(err, transport.ErrRepositoryNotFound):
 		return say(transport.ErrRepositoryNotFound, "the server has no such repository, or does not show it without credentials; check the URL")
 	case errors.Is(err, transport.ErrEmptyRemoteRepository):

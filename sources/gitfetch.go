@@ -3,10 +3,8 @@ package sources
 import (
 	"context"
 	"io"
-	"net"
 	"os"
 	"slices"
-	"strconv"
 
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/protocol/packp"
@@ -35,8 +33,9 @@ func (m *mirror) update(ctx context.Context, open func(repoPaths) (*objectStore,
 			return h, nil
 		}
 	}
-	m.allow(0)
-	session, adv, err := m.advertised(ctx)
+	defer m.remote.hangUp()
+	m.meter.allow(0)
+	session, adv, err := m.remote.advertised(ctx)
 	if err != nil {
 		return plumbing.ZeroHash, m.explain(ctx, err)
 	}
@@ -85,8 +84,9 @@ func (m *mirror) bring(ctx context.Context, ref Ref, open func(repoPaths) (*obje
 			return h, nil
 		}
 	}
-	m.allow(0)
-	session, adv, err := m.advertised(ctx)
+	defer m.remote.hangUp()
+	m.meter.allow(0)
+	session, adv, err := m.remote.advertised(ctx)
 	if err != nil {
 		return plumbing.ZeroHash, m.explain(ctx, err)
 	}
@@ -148,24 +148,6 @@ func (m *mirror) settle(wants []plumbing.Hash, open func(repoPaths) (*objectStor
 		return plumbing.ZeroHash, m.diskError(err)
 	}
 	return tip, nil
-}
-
-// advertised asks the server for its refs.
-func (m *mirror) advertised(ctx context.Context) (transport.UploadPackSession, *packp.AdvRefs, error) {
-	u := m.loc.url
-	port, _ := strconv.Atoi(u.Port())
-	host := u.Hostname()
-	if ip := net.ParseIP(host); ip != nil && ip.To4() == nil {
-		host = "[" + host + "]"
-	}
-	session, err := m.trans.NewUploadPackSession(&transport.Endpoint{
-		Protocol: u.Scheme, Host: host, Port: port, Path: u.EscapedPath(),
-	}, m.auth)
-	if err != nil {
-		return nil, nil, err
-	}
-	adv, err := session.AdvertisedReferencesContext(ctx)
-	return session, adv, err
 }
 
 // wants chooses the objects to ask for.
@@ -270,7 +252,7 @@ func (s *objectStore) haves() []plumbing.Hash {
 // fetch asks for a pack and stores it in the repository at dir, which holds so
 // many bytes already.
 func (m *mirror) fetch(ctx context.Context, dir string, held int64, session transport.UploadPackSession, adv *packp.AdvRefs, wants, haves []plumbing.Hash) error {
-	m.allow(m.opt.MaxBytes - held)
+	m.meter.allow(m.opt.MaxBytes - held)
 	req := packp.NewUploadPackRequestFromCapabilities(adv.Capabilities)
 	if adv.Capabilities.Supports(capability.NoProgress) {
 		if err := req.Capabilities.Set(capability.NoProgress); err != nil {

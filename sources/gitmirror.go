@@ -6,16 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"math"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"time"
 
 	"github.com/go-git/go-git/v5/plumbing"
-	"github.com/go-git/go-git/v5/plumbing/transport"
-	githttp "github.com/go-git/go-git/v5/plumbing/transport/http"
 )
 
 const (
@@ -29,21 +25,19 @@ const (
 // mirror is the bare clone of a remote repository: packs, and one ref that
 // remembers the last tip. update is not safe for concurrent use.
 type mirror struct {
-	opt   GitOptions
-	loc   Location
-	dir   string
-	temp  bool
-	wire  *boundedWire
-	trans transport.Transport
-	auth  transport.AuthMethod
-	life  context.Context
-	end   context.CancelFunc
-	swept bool
-	most  int // packs, see maxPacks
+	opt    GitOptions
+	loc    Location
+	dir    string
+	temp   bool
+	meter  meter
+	remote remote
+	life   context.Context
+	end    context.CancelFunc
+	swept  bool
+	most   int // packs, see maxPacks
 }
 
-// newMirror chooses how the remote repository is spoken to. Another transport
-// (ssh), or another kind of credentials, is added here.
+// newMirror chooses how the remote repository is spoken to.
 func newMirror(opt GitOptions, loc Location) (*mirror, error) {
 	m := &mirror{opt: opt, loc: loc, dir: opt.Dir, most: maxPacks}
 	if m.opt.MaxBytes <= 0 {
@@ -55,9 +49,6 @@ func newMirror(opt GitOptions, loc Location) (*mirror, error) {
 	if m.opt.Timeout <= 0 {
 		m.opt.Timeout = defaultTimeout
 	}
-	if m.opt.Transport == nil {
-		m.opt.Transport = newWire()
-	}
 	var err error
 	if m.temp = m.dir == ""; m.temp {
 		m.dir, err = os.MkdirTemp("", "abide-git-")
@@ -67,10 +58,11 @@ func newMirror(opt GitOptions, loc Location) (*mirror, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: there is no directory for its clone: %w", loc, err)
 	}
-	m.wire = &boundedWire{next: m.opt.Transport, stall: m.opt.Timeout}
-	m.trans = githttp.NewClientWithOptions(&http.Client{Transport: m.wire, CheckRedirect: redirectRule(loc.url)}, nil)
-	if user, password, ok := loc.credentials(); ok {
-		m.auth = &githttp.BasicAuth{Username: user, Password: password}
+	m.meter.stall = m.opt.Timeout
+	if loc.url.Scheme == "ssh" {
+		m.remote = newSSHRemote(opt, loc, &m.meter)
+	} else {
+		m.remote = newHTTPRemote(opt, loc, &m.meter)
 	}
 	m.life, m.end = context.WithCancel(context.Background())
 	return m, nil
@@ -215,16 +207,8 @@ func (m *mirror) swap(fresh string) error {
 	return os.RemoveAll(old)
 }
 
-// allow sets what the server may send in the operation that follows.
-func (m *mirror) allow(bytes int64) {
-	m.wire.left.Store(min(max(bytes, 0), math.MaxInt64/2))
-	m.wire.fault.Store(nil)
-}
-
 func (m *mirror) close() error {
-	if t, ok := m.opt.Transport.(*http.Transport); ok {
-		t.CloseIdleConnections()
-	}
+	m.remote.close()
 	if m.temp {
 		return os.RemoveAll(m.dir)
 	}

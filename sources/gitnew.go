@@ -13,7 +13,8 @@ import (
 // GitOptions says which commits of which repository are wanted.
 type GitOptions struct {
 	Name     string        // default: the last element of URL
-	URL      string        // a path, file:// or http(s)://, see ParseLocation
+	URL      string        // a path, file://, http(s):// or ssh, see ParseLocation
+	Auth     GitAuth       // towards a remote repository, beside what its URL holds
 	Ref      Ref           // default: the branch of HEAD
 	Path     string        // what lies above it is not seen; default: everything
 	Interval time.Duration // between polls, ±10 %; default 30 s

@@ -14,13 +14,14 @@ import (
 type Location struct {
 	path string        // of a local repository, as it was given
 	url  *url.URL      // of a remote one, without its userinfo
-	user *url.Userinfo // what stood before the @, never printed
+	user *url.Userinfo // what stood before the @; printed only where it is the plain user of ssh
+	scp  bool          // it was written USER@HOST:PATH
 }
 
-const supported = "use a path, file://PATH, http://… or https://…"
+const supported = "use a path, file://PATH, https://…, http://…, ssh://… or USER@HOST:PATH"
 
-// ParseLocation reads where a repository is: a path, a file:// URL or an
-// http(s):// URL, which may hold credentials. What it cannot accept it refuses
+// ParseLocation reads where a repository is: a path, a file:// URL, an
+// http(s):// URL, which may hold credentials, or an address of ssh. What it cannot accept it refuses
 // with a sentence that repeats nothing of a URL, since a secret may stand in any
 // part of it.
 func ParseLocation(raw string) (Location, error) {
@@ -36,6 +37,9 @@ func ParseLocation(raw string) (Location, error) {
 		return parseURL(strings.ToLower(scheme), raw)
 	}
 	if !filepath.IsAbs(raw) && !strings.HasPrefix(raw, ".") {
+		if loc, ok, err := parseSCP(raw); ok || err != nil {
+			return loc, err
+		}
 		if err := refuseDisguised(raw); err != nil {
 			return Location{}, err
 		}
@@ -51,7 +55,7 @@ func refuseDisguised(raw string) error {
 	case strings.Contains(first, "::"):
 		return errors.New("remote helpers (NAME::ADDRESS) are not supported; " + supported)
 	case strings.Contains(first, ":"):
-		return errors.New("addresses of the form HOST:PATH mean ssh, which is not supported yet; " + supported +
+		return errors.New("addresses of the form HOST:PATH mean ssh and need a user, as in git@HOST:PATH; " + supported +
 			" (a local path with a colon can be written ./PATH)")
 	case strings.Contains(first, "@"):
 		return errors.New("the address looks like a URL without its https://; " + supported +
@@ -72,9 +76,9 @@ func isScheme(s string) bool {
 
 func parseURL(scheme, raw string) (Location, error) {
 	switch scheme {
-	case "file", "http", "https":
-	case "ssh", "git+ssh", "ssh+git":
-		return Location{}, errors.New("ssh:// is not supported yet; " + supported)
+	case "file", "http", "https", "ssh":
+	case "git+ssh", "ssh+git":
+		return Location{}, fmt.Errorf("%s:// is an old spelling; write ssh://", scheme)
 	default:
 		return Location{}, fmt.Errorf("%s:// is not supported; %s", scheme, supported)
 	}
@@ -85,6 +89,9 @@ func parseURL(scheme, raw string) (Location, error) {
 	}
 	if scheme == "file" {
 		return parseFileURL(u)
+	}
+	if scheme == "ssh" {
+		return parseSSHURL(u)
 	}
 	switch {
 	case u.Hostname() == "" || strings.HasPrefix(u.Host, "-"):
@@ -113,6 +120,9 @@ func (l Location) Local() (string, bool) { return l.path, l.url == nil }
 func (l Location) String() string {
 	if l.url == nil {
 		return l.path
+	}
+	if l.url.Scheme == "ssh" {
+		return l.sshString()
 	}
 	return l.url.String()
 }
@@ -146,6 +156,9 @@ func (l Location) credentials() (user, password string, ok bool) {
 // scrub takes the credentials out of a text that something else composed.
 func (l Location) scrub(text string) string {
 	user, password, _ := l.credentials()
+	if l.url != nil && l.url.Scheme == "ssh" && plainUser.MatchString(user) {
+		return text
+	}
 	if len(user) < 4 { // "git" and its like are no secret, and would garble every text
 		user = ""
 	}

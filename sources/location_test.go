@@ -23,8 +23,22 @@ func TestParseLocation(t *testing.T) {
 		{raw: "", fault: "is empty"},
 		{raw: "-upload-pack=x", fault: "dash"},
 		{raw: "/a\x00b", fault: "NUL"},
-		{raw: "ssh://joe:s3cret@host/app", fault: "ssh:// is not supported yet"},
-		{raw: "git@host:app.git", fault: "HOST:PATH mean ssh"},
+		{raw: "ssh://git@host:2222/team/app.git", shown: "ssh://git@host:2222/team/app.git", base: "app"},
+		{raw: "ssh://t0ken!@host/app%20b", shown: "ssh://host/app%20b", base: "app b"},
+		{raw: "git@host:app.git", shown: "git@host:app.git", base: "app"},
+		{raw: "git@[::1]:team/app", shown: "git@[::1]:team/app", base: "app"},
+		{raw: "T0KEN-t0ken@host:team/app", shown: "host:team/app", base: "app"},
+		{raw: "ssh://joe:s3cret@host/app", fault: "cannot hold a password"},
+		{raw: "git+ssh://joe:s3cret@host/app", fault: "write ssh://"},
+		{raw: "ssh://host/app", fault: "names no user"},
+		{raw: "ssh://git@-oProxyCommand=x/app", fault: "names no host"},
+		{raw: "git@-oProxyCommand=x:app", fault: "names no host"},
+		{raw: "git@host:-x", fault: "names no path"},
+		{raw: "git@host:", fault: "names no path"},
+		{raw: "ssh://git@host/", fault: "names no path"},
+		{raw: "ssh://git@host/a%0ab", fault: "names no path"},
+		{raw: "ssh://-x@host/a", fault: "names no user"},
+		{raw: "git@[host]:app", fault: "no IPv6 address"},
 		{raw: "host:app", fault: "HOST:PATH mean ssh"},
 		{raw: "ext::sh -c s3cret", fault: "remote helpers"},
 		{raw: "git://host/app", fault: "git:// is not supported"},
@@ -67,7 +81,7 @@ func TestScrubTakesEverySpellingOfASecret(t *testing.T) {
 }
 
 func FuzzParseLocation(f *testing.F) {
-	for _, s := range []string{"/a", "./b", "https://u:p@h/x", "file:///x", "git@h:x", "ext::x", "http://[::1]:80/x", "https://%41:%42@h/%2e", "-x", "a@b/c"} {
+	for _, s := range []string{"/a", "./b", "https://u:p@h/x", "file:///x", "git@h:x", "ext::x", "http://[::1]:80/x", "https://%41:%42@h/%2e", "-x", "a@b/c", "ssh://git@h:2/x", "git@[::1]:x", "h:x"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, raw string) {

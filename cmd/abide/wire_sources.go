@@ -59,6 +59,7 @@ func (a *parts) source(s settings.Source) (c reconcile.SourceConfig, err error) 
 		c.Source, err = sources.NewGit(sources.GitOptions{
 			Name: s.Name, URL: s.Git.Secret(), Path: s.Path, Interval: s.Interval,
 			Ref: sources.Ref{Branch: s.Branch, Tag: s.Tag, Commit: s.Commit}, Dir: dir, Note: note,
+			Auth: sources.GitAuth(s.Auth),
 		})
 	case s.Dir != "":
 		c.Type = "dir"

@@ -45,6 +45,7 @@ func (s *Source) finish() (faults problem.List) {
 	case refs == 1 && s.Git == "" && given == 1:
 		faults = append(faults, s.at.fault("sources", "branch, tag and commit belong to a git source", "remove them, or follow the repository with git"))
 	}
+	faults = append(faults, s.Auth.check(s)...)
 	if s.Interval == 0 {
 		s.Interval = DefaultInterval
 	}

@@ -32,12 +32,22 @@ type Source struct {
 	Commit   string            `json:"commit,omitempty"`
 	Path     string            `json:"path,omitempty"` // slash-separated, below the root
 	Interval time.Duration     `json:"interval"`
+	Auth     Auth              `json:"auth,omitzero"`
 	Kinds    []string          `json:"kinds"`
 	Policy   Policy            `json:"policy"`
 	Units    SourceUnits       `json:"units,omitzero"`
 	Labels   map[string]string `json:"labels,omitempty"`
 
 	at place // where it was given, for faults that show later
+}
+
+// Auth says how a Git server is logged into and known. It names files and
+// variables, and never holds a secret itself.
+type Auth struct {
+	SSHKeyFile        string `json:"ssh_key_file,omitempty"`
+	SSHPassphraseFile string `json:"ssh_passphrase_file,omitempty"`
+	SSHAgentSocket    string `json:"ssh_agent_socket,omitempty"`
+	KnownHostsFile    string `json:"known_hosts_file,omitempty"`
 }
 
 // SourceUnits holds for those units of a source whose files don't say it.
