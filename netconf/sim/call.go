@@ -27,7 +27,7 @@ type operation struct {
 	params []string // the elements that it may have, in its own namespace
 }
 
-// operations gives what the device can be asked.
+// operation gives one by its name.
 func (d *Device) operation(name tree.Name) (operation, error) {
 	candidate := d.options.Mode == WithCandidate
 	switch name {

@@ -40,11 +40,8 @@ func New(o Options) (*Device, error) {
 	if o.Models == nil {
 		o.Models = DefaultModels()
 	}
-	begin := &tree.Node{Name: tree.Name{Local: "config"}}
-	if o.Startup != nil {
-		begin.Children = o.Startup.Children
-	}
-	if err := o.Models.check(begin); err != nil {
+	begin, err := o.Models.whole(o.Startup)
+	if err != nil {
 		return nil, err
 	}
 	l, err := newLogin(o)
@@ -80,14 +77,14 @@ func (d *Device) Config() *tree.Node {
 // SetConfig replaces the running configuration past all sessions and locks, as
 // somebody at the console would. A candidate without changes follows.
 func (d *Device) SetConfig(config *tree.Node) error {
-	root := &tree.Node{Name: tree.Name{Local: "config"}, Children: config.Children}
-	if err := d.models.check(root); err != nil {
+	config, err := d.models.whole(config)
+	if err != nil {
 		return err
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	clean := !d.dirty()
-	d.setRunning(root, nil)
+	d.setRunning(config, nil)
 	if clean {
 		d.reset()
 	}
@@ -108,7 +105,8 @@ func (d *Device) Sessions() int {
 	return len(d.sessions)
 }
 
-// Restart is a power cut: all sessions end, and running is what was saved last.
+// Restart is a power cut: all sessions end, what is not confirmed is undone, and
+// running is what startup is, where there is one.
 func (d *Device) Restart() {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -110,7 +110,7 @@ func (d *Device) Heal() {
 func (d *Device) fault(op string) *Fault {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if len(d.counts) < maxSessions || d.counts[op] > 0 { // clients may make names up
+	if len(d.counts) < maxCounted || d.counts[op] > 0 { // clients may make names up
 		d.counts[op]++
 	}
 	for i, f := range d.faults {

@@ -18,6 +18,7 @@ const rules = `
 		leaf ref { type leafref { path "../e/k"; } }
 		leaf state { config false; type string; }
 		list order { ordered-by user; key k; leaf k { type string; } }
+		container p { presence yes; choice one { mandatory true; leaf a { type string; } leaf b { type string; } } }
 		anydata any;
 	}`
 
@@ -30,6 +31,7 @@ func TestRules(t *testing.T) {
 		{"unique", "<must/><e><k>1</k><u>u</u></e><e><k>2</k><u>u</u></e>", "operation-failed", "data-not-unique", "/m:c/m:e[m:k='2']"},
 		{"too few", "<must/><few>1</few>", "operation-failed", "too-few-elements", "/m:c/m:few"},
 		{"too many", "<must/><few>1</few><few>2</few><few>3</few><few>4</few>", "operation-failed", "too-many-elements", "/m:c/m:few"},
+		{"choice", "<must/><p/>", "data-missing", "missing-choice", "/m:c/m:p"},
 		{"leafref", "<must/><ref>1</ref>", "data-missing", "instance-required", "/m:c/m:ref"},
 	} {
 		edit := parse(t, `<c xmlns="urn:m"><any><x xmlns="urn:any">1</x></any>`+tt.inside+`</c>`)

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net/url"
 	"strings"
@@ -58,7 +59,7 @@ func LoadModels(dir fs.FS) (*Models, []yang.Warning, error) {
 	var modules []yang.Module
 	total := 0
 	for _, name := range names {
-		text, err := fs.ReadFile(dir, name)
+		text, err := read(dir, name, maxModels-total+1)
 		if err != nil {
 			return nil, nil, fmt.Errorf("the model %s can't be read: %w", name, err)
 		}
@@ -83,6 +84,16 @@ func LoadModels(dir fs.FS) (*Models, []yang.Warning, error) {
 	}
 	m.content = hex.EncodeToString(sum.Sum(nil)[:16])
 	return m, warnings, nil
+}
+
+// read reads at most that many bytes of a file.
+func read(dir fs.FS, name string, limit int) ([]byte, error) {
+	f, err := dir.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(io.LimitReader(f, int64(limit)))
 }
 
 // capability names a module in a hello (RFC 6020 section 5.6.4).

@@ -24,6 +24,7 @@ const (
 	maxToken    = 255      // bytes of the name of a confirmed commit
 	maxRequest  = 64 << 20 // bytes on the wire
 	maxWaiting  = 1024     // notifications that a session has not read
+	maxCounted  = 64       // operations that are counted
 	maxTold     = 100      // edits in a notification, and errors in a reply
 )
 
@@ -48,22 +49,32 @@ type Options struct {
 	Save    func(config *tree.Node) error
 }
 
-// check refuses a startup configuration that the models don't allow.
-func (m *Models) check(config *tree.Node) error {
+// whole makes a datastore's tree of a configuration, which must be what the models
+// allow; nil is the empty one.
+func (m *Models) whole(config *tree.Node) (*tree.Node, error) {
+	empty := &tree.Node{Name: tree.Name{Local: "config"}}
+	if config == nil {
+		return empty, nil
+	}
 	var lines []string
 	for _, e := range m.payload(config) {
 		lines = append(lines, strings.Trim(e.Path+": "+e.Message, ": "))
 	}
 	if lines == nil {
-		for _, f := range m.schema.Validate(config) {
+		next, err := tree.ApplyEdit(empty, config, m.root)
+		if err != nil {
+			return nil, fmt.Errorf("the configuration can't be taken: %w", err)
+		}
+		faults := m.schema.Validate(next)
+		if faults == nil {
+			return next, nil
+		}
+		for _, f := range faults {
 			lines = append(lines, f.String())
 		}
 	}
-	if lines == nil {
-		return nil
-	}
 	const most = 5
-	return errors.New("the configuration to begin with is not what the models allow: " +
+	return nil, errors.New("the configuration is not what the models allow: " +
 		strings.Join(lines[:min(most, len(lines))], "; ") + more(len(lines)-most))
 }
 

@@ -57,7 +57,7 @@ func (d *Device) ServeConn(ctx context.Context, rwc io.ReadWriteCloser, peer Pee
 	told := false
 	for {
 		q, err := netconf.ReadRequest(s.conn, requestLimits)
-		if errors.Is(err, io.EOF) && q == nil {
+		if err == io.EOF {
 			return nil
 		}
 		if _, refused := errors.AsType[netconf.RPCErrors](err); err != nil && !refused {

@@ -101,7 +101,11 @@ func (c call) lock() (result, error) {
 	case name == netconf.Candidate && c.dirty():
 		return result{}, lockDenied(0, "the candidate has changes that are neither committed nor discarded")
 	case name == netconf.Running && c.pending != nil && c.pending.by != c.s.id:
-		return result{}, lockDenied(c.pending.by, "a confirmed commit of another session waits for its confirmation")
+		holder := c.pending.by
+		if c.sessions[holder] == nil {
+			holder = 0
+		}
+		return result{}, lockDenied(holder, "a confirmed commit of another session waits for its confirmation")
 	}
 	st.locked = c.s.id
 	return result{}, nil

@@ -2,6 +2,7 @@ package sim_test
 
 import (
 	"context"
+	"errors"
 	"io"
 	"testing"
 	"testing/synctest"
@@ -57,6 +58,13 @@ func TestConfirmedCommitsAndPower(t *testing.T) {
 		has(t, d.Config(), hostname("a"))
 
 		must(t, s.EditConfig(ctx, merge, parse(t, hostname("b"))), s.Commit(ctx, netconf.CommitOptions{Confirmed: true, Persist: "x"}))
+		// Nobody else may lock running meanwhile, even when its session is gone.
+		must(t, s.Close(ctx))
+		s = open(t, d)
+		err := s.Lock(ctx, netconf.Running)
+		if e, ok := errors.AsType[*netconf.RPCError](err); !ok || e.Tag != "lock-denied" || e.Info.Children[0].Value != "0" {
+			t.Errorf("the lock gave %v", err)
+		}
 		d.Restart()
 		<-s.Done()
 		has(t, d.Config(), hostname("a"))
