@@ -112,6 +112,7 @@ func (l *lab) agent(ctx context.Context) (*network, time.Duration, error) {
 
 // connected waits until every device has told that it is connected.
 func (n *network) connected() (last time.Time, err error) {
+	defer n.bound()()
 	for range n.mine() {
 		e, err := n.events.await(func(e sse.Event) bool { return e.Type == sse.TypeDeviceConnected })
 		if err != nil {
@@ -120,6 +121,12 @@ func (n *network) connected() (last time.Time, err error) {
 		last = e.Time
 	}
 	return last, nil
+}
+
+// bound lets nobody wait for events for ever, until the function that it gives
+// is called.
+func (n *network) bound() (end func() bool) {
+	return time.AfterFunc(patience, func() { _ = n.events.close() }).Stop
 }
 
 func (n *network) stop() error { return errors.Join(n.events.close(), n.daemon.stop()) }
@@ -146,6 +153,7 @@ func (n *network) commit(ctx context.Context, instances ...string) (c change, er
 		open["ssh-users["+i+"]"] = true
 	}
 	known := time.Time{}
+	defer n.bound()()
 	_, err = n.events.await(func(e sse.Event) bool {
 		switch e.Type {
 		case sse.TypeSourceUpdated:
