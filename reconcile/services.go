@@ -35,6 +35,7 @@ type DeviceManager interface {
 	Preview(ctx context.Context, devices []device.Device, changes []device.Change) ([]device.DevicePlan, error)
 	Apply(ctx context.Context, changes []device.Change, o device.Options) map[string]device.Result
 	State(owner string) device.State
+	MadeOf(owner string) string
 	Devices() []device.Status
 	Others(name, owner string) *tree.Node
 	Owners(name, path string) ([]tree.Owned, error)

@@ -79,3 +79,28 @@ func TestServicesOfLateHandlers(t *testing.T) {
 		l.end()
 	})
 }
+
+func (f *devicesFake) MadeOf(owner string) string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.of[owner]
+}
+
+// The agent may end before it can record what the devices were brought to: what
+// they want counts, not what the agent remembers.
+func TestServicesOfAnAgentThatWasKilled(t *testing.T) {
+	in(t, func(t *testing.T) {
+		files := map[string]string{"devices/lab.xml": lab, "services/motd.tmpl": motdTemplate, "services/a.xml": instancesOf("one", "hi")}
+		w := newServiceWorld(t, newRepo("r", files))
+		l, _ := w.begin()
+		w.expectApplied("motd[one]@d1=hi")
+		l.end()
+		w.devices.of["motd[one]"] = "what was wanted, until the commit was taken back"
+		l, _ = w.begin()
+		settle()
+		w.expectApplied("motd[one]@d1=hi")
+		time.Sleep(time.Hour)
+		w.expectApplied()
+		l.end()
+	})
+}

@@ -32,7 +32,11 @@ func (k *Services) Apply(ctx context.Context, batch []Work, report func(Work, Ou
 	if changes = k.unclash(ctx, changes, works, report); len(changes) == 0 {
 		return
 	}
-	results := k.Devices.Apply(ctx, changes, device.Options{Mode: k.Mode, Patience: k.Wait})
+	of := map[string]string{}
+	for name, w := range works {
+		of[name] = w.Change.Digest
+	}
+	results := k.Devices.Apply(ctx, changes, device.Options{Mode: k.Mode, Patience: k.Wait, Of: of})
 	for _, name := range slices.Sorted(maps.Keys(works)) {
 		if k.Handlers != nil {
 			k.Handlers.Pushed(name, results[name].Err)
@@ -144,13 +148,22 @@ func (k *Services) tell(w Work, typ, level, message string, fields map[string]an
 }
 
 // Observe implements [Kind]. Drift of devices is the manager's to repair, as
-// their policies say. What shows here is an instance that may configure devices
-// of other sources, of which there are others now than when its code ran.
+// their policies say. What shows here is an instance of which the manager wants
+// something else, because the agent ended before it could record what it had
+// done; and one that may configure devices of other sources, of which there are
+// others now than when its code ran.
 func (k *Services) Observe(context.Context) (Observed, error) {
 	out := Observed{}
 	for name, r := range k.agent.wanted(ServiceKind) {
 		spec, ok := r.Spec.(*serviceSpec)
-		if !ok || r.Broken() || len(spec.policy.Devices) == 0 {
+		if !ok || r.Broken() {
+			continue
+		}
+		if k.Devices.MadeOf(name) != r.Digest {
+			out[name] = "made of something else"
+			continue
+		}
+		if len(spec.policy.Devices) == 0 {
 			continue
 		}
 		k.mu.Lock()

@@ -25,6 +25,7 @@ type devicesFake struct {
 	answer  func(device.Change) device.Result
 	clash   bool // changes that want different things of one device are in conflict
 	modes   []device.Mode
+	of      map[string]string // what was applied was made of, by owner
 }
 
 func (f *devicesFake) Inventory(list []device.Device) {
@@ -76,11 +77,13 @@ func (f *devicesFake) Apply(_ context.Context, changes []device.Change, o device
 	var all []string
 	for _, c := range changes {
 		all = append(all, told(c))
+		out[c.Owner] = device.Result{}
 		if f.answer != nil {
 			out[c.Owner] = f.answer(c)
-			continue
 		}
-		out[c.Owner] = device.Result{}
+		if out[c.Owner].Err == nil {
+			f.of[c.Owner] = o.Of[c.Owner]
+		}
 	}
 	slices.Sort(all)
 	f.modes = append(f.modes, o.Mode)
@@ -164,7 +167,7 @@ type serviceWorld struct {
 }
 
 func newServiceWorld(t *testing.T, repos ...*repo) *serviceWorld {
-	return &serviceWorld{world: newWorld(t, repos...), devices: &devicesFake{}, handlers: &handlersFake{}, mode: device.All}
+	return &serviceWorld{world: newWorld(t, repos...), devices: &devicesFake{of: map[string]string{}}, handlers: &handlersFake{}, mode: device.All}
 }
 
 func (w *serviceWorld) begin() (*life, *Services) {
@@ -430,6 +433,26 @@ func TestPlanShowsDevices(t *testing.T) {
 			t.Errorf("plan: %+v", p)
 		}
 		w.expectApplied()
+	})
+}
+
+func TestHeldServices(t *testing.T) {
+	in(t, func(t *testing.T) {
+		w := newServiceWorld(t, newRepo("r", map[string]string{"devices/lab.xml": lab, "services/motd.tmpl": motdTemplate, "services/a.xml": instancesOf("one", "hi")}))
+		l, s := w.begin()
+		if s.Held("motd[one]") {
+			t.Error("held by nobody")
+		}
+		if err := l.Suspend(t.Context(), "r", "hands on", "me"); err != nil {
+			t.Fatal(err)
+		}
+		if !s.Held("motd[one]") {
+			t.Error("not held with its source")
+		}
+		if err := l.Resume(t.Context(), "r", "me"); err != nil || s.Held("motd[one]") {
+			t.Errorf("still held: %v", err)
+		}
+		l.end()
 	})
 }
 

@@ -15,6 +15,7 @@ import (
 type job struct {
 	owner string
 	want  map[string]string // device → digest; nil: the instance is gone
+	of    string            // what that was made of
 	outs  []output
 	err   error
 }
@@ -33,6 +34,7 @@ func (m *Manager) Apply(ctx context.Context, changes []Change, o Options) map[st
 		if j.err != nil {
 			results[j.owner] = Result{Err: j.err}
 		} else {
+			j.of = o.Of[j.owner]
 			open = append(open, j)
 		}
 	}
@@ -131,8 +133,8 @@ func (m *Manager) applyEach(ctx context.Context, jobs []*job, patience time.Dura
 	touched := map[*job][]*device{}
 	for _, j := range jobs {
 		e.outputs = append(e.outputs, j.outs...)
-		if w, ok := m.book.wishOf(j.owner); !ok && j.want != nil || ok && !sameWish(w.Outputs, j.want) {
-			e.wish(j.owner, j.want)
+		if m.isNew(j) {
+			e.wish(j.owner, wish{j.want, j.of})
 		}
 		touched[j] = m.touched(j)
 		for _, d := range touched[j] {
@@ -169,8 +171,14 @@ wait:
 	return results
 }
 
-// sameWish compares wishes, of which nil is none.
-func sameWish(a, b map[string]string) bool { return (a == nil) == (b == nil) && maps.Equal(a, b) }
+// isNew says whether the job's wish has yet to be recorded.
+func (m *Manager) isNew(j *job) bool {
+	w, known := m.book.wishOf(j.owner)
+	if !known || j.want == nil {
+		return known != (j.want != nil)
+	}
+	return w.Of != j.of || !maps.Equal(w.Outputs, j.want)
+}
 
 // result gives how far a job's devices have come.
 func (m *Manager) result(j *job, devices []*device) (out Result) {

@@ -158,11 +158,10 @@ func (m *Manager) pendingOf(j *job, pending []string) []string {
 func (m *Manager) transact(ctx context.Context, jobs []*job, patience time.Duration) (pending []string, err error) {
 	t := m.transaction()
 	t.outs, t.patience = outputsOf(jobs), patience
-	t.wishes = map[string]map[string]string{}
+	t.wishes = map[string]wish{}
 	for _, j := range jobs {
-		w, ok := m.book.wishOf(j.owner)
-		if !ok && j.want != nil || ok && !sameWish(w.Outputs, j.want) {
-			t.wishes[j.owner] = j.want
+		if m.isNew(j) {
+			t.wishes[j.owner] = wish{j.want, j.of}
 		}
 	}
 	targets := m.targets(jobs)

@@ -30,6 +30,9 @@ type Options struct {
 	// PerDevice what is not there by then goes on in the background. Zero stands
 	// for the Manager's timeout of an RPC.
 	Patience time.Duration
+	// Of says by owner what its outputs were made of, in the caller's words. It is
+	// recorded with the wish: [Manager.MadeOf] gives it back.
+	Of map[string]string
 }
 
 // Result is how the change of one instance came out.

@@ -48,12 +48,12 @@ func (e *entry) record(name string, r Record) {
 }
 
 // wish puts what an owner wants; nil outputs: nothing any more.
-func (e *entry) wish(owner string, outputs map[string]string) {
+func (e *entry) wish(owner string, w wish) {
 	var value []byte
-	if outputs != nil {
-		value = encode(wish{Outputs: outputs})
+	if w.Outputs != nil {
+		value = encode(w)
 	}
-	e.put(keyOwner+owner, value, func() { e.b.setWish(owner, wish{Outputs: outputs}) })
+	e.put(keyOwner+owner, value, func() { e.b.setWish(owner, w) })
 }
 
 // decide puts a decision; nil takes it away.

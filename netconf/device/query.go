@@ -122,6 +122,13 @@ func (m *Manager) State(owner string) State {
 	return s
 }
 
+// MadeOf gives what the outputs of an owner's wish were made of, as [Options.Of]
+// said when it came; "" for an owner without one.
+func (m *Manager) MadeOf(owner string) string {
+	w, _ := m.book.wishOf(owner)
+	return w.Of
+}
+
 // Instances gives the owners that want something, or still have something on a
 // device, in order.
 func (m *Manager) Instances() []string { return m.book.owners() }

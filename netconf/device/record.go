@@ -169,6 +169,7 @@ type decision struct {
 // wish is the record of an owner: the digest of its output for each device.
 type wish struct {
 	Outputs map[string]string `json:"outputs"`
+	Of      string            `json:"of,omitempty"` // [Options.Of]
 }
 
 func encode(v any) []byte {

@@ -28,7 +28,7 @@ type transaction struct {
 	m        *Manager
 	id       string
 	pushes   []*push
-	wishes   map[string]map[string]string // what the owners want once it is decided; nil: they want it already
+	wishes   map[string]wish // what the owners want once it is decided; nil: they want it already
 	outs     []output
 	patience time.Duration // with devices that hang before anything is sent; 0 is that of a request
 }
@@ -172,9 +172,9 @@ func (t *transaction) decide(ctx context.Context) error {
 }
 
 func (t *transaction) wish(e *entry) {
-	for owner, outputs := range t.wishes {
+	for owner, w := range t.wishes {
 		e.outputs = t.outs
-		e.wish(owner, outputs)
+		e.wish(owner, w)
 	}
 }
 
