@@ -149,6 +149,13 @@ func (a *Agent) noSource(name string) error {
 	return fmt.Errorf("no source is called %q: %w; there are: %s", name, ErrNotFound, strings.Join(a.order, ", "))
 }
 
+// heldResource says whether somebody holds the source of a resource, or everything.
+func (a *Agent) heldResource(key string) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.holdOf(a.records[key].Source) != nil
+}
+
 // holdOf gives the hold that stops a source. The caller holds mu.
 func (a *Agent) holdOf(source string) *Hold {
 	for _, name := range []string{"", source} {
@@ -214,7 +221,7 @@ func (a *Agent) Resources(context.Context) ([]ResourceStatus, error) {
 			st.State, st.Run = "running", act.run
 		}
 		if len(c.Next) > 0 {
-			st.Next = c.Next[0]
+			st.Next, st.Turns = c.Next[0], c.Next
 		}
 		out = append(out, st)
 	}

@@ -92,6 +92,10 @@ func shownPlan(p device.DevicePlan) DevicePlan {
 	return out
 }
 
+// Held says whether the configuration of an instance is to be left as it is found,
+// because its source is held.
+func (k *Services) Held(name string) bool { return k.agent.heldResource(ServiceKind + "/" + name) }
+
 // DeviceStatus lists the devices, by name.
 func (k *Services) DeviceStatus(context.Context) ([]DeviceStatus, error) {
 	wanted := k.agent.wanted(DeviceKind)

@@ -32,7 +32,9 @@ const serviceSocket = "services.sock"
 // openServices makes the kinds of services and devices, and what they drive.
 func (a *parts) openServices(ctx context.Context, daemon, dry bool) (*serviceParts, error) {
 	s := a.settings.NETCONF
+	p := &serviceParts{}
 	manager, err := device.New(ctx, device.Config{
+		Held: func(owner string) bool { return p.kind.Held(owner) },
 		Dial: dialDevice, Keep: deviceKeeper{a.store}, Tell: a.tellDevice,
 		Parallel: s.Parallel, ConfirmTimeout: s.ConfirmTimeout,
 		Timeout: s.ConfirmTimeout, // a device that takes longer for one answer has undone what waits for it
@@ -40,7 +42,7 @@ func (a *parts) openServices(ctx context.Context, daemon, dry bool) (*servicePar
 	if err != nil {
 		return nil, err
 	}
-	p := &serviceParts{manager: manager}
+	p.manager = manager
 	a.onClose(func() error { manager.Close(); return nil })
 	c := reconcile.ServiceConfig{
 		Devices: manager, Mode: device.Mode(s.Atomic), Publish: a.publish, Timeout: s.ServiceTimeout,
@@ -163,8 +165,12 @@ func (k deviceKeeper) Commit(ctx context.Context, writes ...device.Write) error 
 	return err
 }
 
-// tellDevice makes an event of what the manager tells.
+// tellDevice makes an event of what the manager tells. A device that is there
+// again is worth a try of what waited for it.
 func (a *parts) tellDevice(e device.Event) {
+	if e.Type == device.DeviceConnected && a.agent != nil {
+		a.agent.Soon(reconcile.ServiceKind)
+	}
 	fields := map[string]any{}
 	if e.Device != "" {
 		fields["device"] = e.Device

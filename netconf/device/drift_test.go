@@ -2,6 +2,7 @@ package device
 
 import (
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -105,5 +106,26 @@ func TestFight(t *testing.T) {
 		if n := w.told(DeviceRepaired); n < 5 || n > 40 {
 			t.Errorf("%d repairs in an hour", n)
 		}
+	})
+}
+
+// TestHeld tells of drift in what is held, and puts it right when it no longer is.
+func TestHeld(t *testing.T) {
+	t.Parallel()
+	inTime(t, func(t *testing.T) {
+		w := newWorld(t, "persist")
+		var held atomic.Bool
+		w.restartWith(Config{Held: func(owner string) bool { return owner == "a" && held.Load() }})
+		w.must(All, Change{"a", on(users("alice:1"), "d1")})
+		held.Store(true)
+		w.boxes["d1"].byHand(users("alice:7"))
+		time.Sleep(time.Hour)
+		w.wants("held", map[string]string{"d1": users("alice:7")})
+		if w.told(DeviceDrift) != 1 || w.told(DeviceRepaired) != 0 {
+			t.Errorf("%d events of drift and %d of repair", w.told(DeviceDrift), w.told(DeviceRepaired))
+		}
+		held.Store(false)
+		time.Sleep(6 * time.Minute)
+		w.wants("no longer held", map[string]string{"d1": users("alice:1")})
 	})
 }

@@ -19,6 +19,9 @@ type Config struct {
 	Keep Keeper
 	// Tell gets every event, in order for each device, and must not block for long.
 	Tell func(Event)
+	// Held says whether an owner's configuration is to be left as it is found: drift
+	// in it is told and not put right. Nil: nobody's is.
+	Held func(owner string) bool
 	// Parallel bounds how many devices are talked to at the same time: 32.
 	Parallel int
 	// Timeout bounds one request and its answer: 60 s. ConnectTimeout bounds the
@@ -61,6 +64,9 @@ func New(ctx context.Context, c Config) (*Manager, error) {
 	c.Hint = cmp.Or(c.Hint, 15*time.Second)
 	if c.Tell == nil {
 		c.Tell = func(Event) {}
+	}
+	if c.Held == nil {
+		c.Held = func(string) bool { return false }
 	}
 	b, err := openBook(ctx, c.Keep)
 	if err != nil {

@@ -282,7 +282,8 @@ func (d *device) check(ctx context.Context, s Session) error {
 	d.looked = time.Now()
 	d.checkAt = d.looked.Add(d.m.config.Check)
 	mend := slices.ContainsFunc(drifts, func(f Drift) bool { return f.Policy == Revert })
-	if !mend {
+	held := slices.ContainsFunc(drifts, func(f Drift) bool { return slices.ContainsFunc(f.Owners, d.m.config.Held) })
+	if !mend || held { // what is put right is all of a device at once
 		if time.Since(d.repairAt) > longestWait {
 			d.repairs = 0
 		}
