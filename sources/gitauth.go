@@ -1,17 +1,10 @@
 package sources
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"io"
-	"net"
 	"os"
-	"path/filepath"
 	"strings"
-
-	"golang.org/x/crypto/ssh"
-	"golang.org/x/crypto/ssh/agent"
 )
 
 // GitAuth says how abide makes itself known to a Git server, and how it knows
@@ -19,99 +12,67 @@ import (
 // here, and is read anew for every connection, so that a new one needs no
 // restart.
 type GitAuth struct {
+	Username     string // with a token, as servers want it that take none but basic authentication
+	TokenFile    string // holds a token: sent as a bearer's, or as the password of Username
+	TokenEnv     string // names a variable that holds the token
+	PasswordFile string // of Username
+	PasswordEnv  string
+	CAFile       string // authorities (PEM) that alone may sign the server's certificate; default: those of the system
+	CertFile     string // client certificate (PEM)
+	KeyFile      string // of CertFile
+	Proxy        string // URL, perhaps with credentials; default: as HTTPS_PROXY and NO_PROXY say
+
 	SSHKeyFile        string // a private key; default: the keys of an SSH agent
 	SSHPassphraseFile string // holds the passphrase of that key
 	SSHAgentSocket    string // default: what SSH_AUTH_SOCK names
 	KnownHostsFile    string // default: ~/.ssh/known_hosts and /etc/ssh/ssh_known_hosts
 }
 
+// check finds what does not go together.
+func (a GitAuth) check(loc Location) error {
+	scheme := "file"
+	if loc.url != nil {
+		scheme = loc.url.Scheme
+	}
+	ssh := GitAuth{
+		SSHKeyFile: a.SSHKeyFile, SSHPassphraseFile: a.SSHPassphraseFile,
+		SSHAgentSocket: a.SSHAgentSocket, KnownHostsFile: a.KnownHostsFile,
+	}
+	secrets := 0
+	for _, from := range []string{a.TokenFile, a.TokenEnv, a.PasswordFile, a.PasswordEnv} {
+		if from != "" {
+			secrets++
+		}
+	}
+	switch {
+	case a == GitAuth{}:
+		return nil
+	case scheme == "file":
+		return say(nil, "a repository on this machine needs no credentials; remove auth")
+	case scheme == "ssh" && a != ssh:
+		return say(nil, "an ssh address is logged into with a key alone, and without a proxy; remove the rest of auth")
+	case scheme != "ssh" && ssh != GitAuth{}:
+		return say(nil, "keys and known_hosts of ssh are of no use with %s://; remove them from auth, or use the ssh address", scheme)
+	case scheme == "http" && a.CAFile+a.CertFile != "":
+		return say(nil, "certificates are of no use with http://; use https://, or remove them from auth")
+	case secrets > 1:
+		return say(nil, "auth names more than one token or password; keep one")
+	case secrets == 0 && a.Username != "" || a.Username == "" && a.PasswordFile+a.PasswordEnv != "":
+		return say(nil, "auth has one of user and password without the other; give username with password_file, password_env, token_file or token_env")
+	case secrets > 0 && loc.user != nil:
+		return say(nil, "there are credentials in the URL and in auth; keep one of them")
+	case (a.CertFile == "") != (a.KeyFile == ""):
+		return say(nil, "a client certificate needs both cert_file and key_file")
+	}
+	if a.Proxy != "" {
+		_, err := a.proxy()
+		return err
+	}
+	return nil
+}
+
 // maxSecret bounds the files read here: no honest key or list is larger.
 const maxSecret = 1 << 20
-
-// sshMeans names what is used to log in, and nothing that is secret.
-func (a GitAuth) sshMeans() string {
-	if a.SSHKeyFile != "" {
-		return "that the server knows the key " + a.SSHKeyFile
-	}
-	return "that the server knows a key of the SSH agent, or name one with ssh_key_file"
-}
-
-// sshConfig gives what a login needs, and what to call when it is over.
-func (a GitAuth) sshConfig(ctx context.Context, loc Location) (*ssh.ClientConfig, func(), error) {
-	check, algorithms, err := a.hostKeys(loc)
-	if err != nil {
-		return nil, nil, err
-	}
-	config := &ssh.ClientConfig{User: loc.sshUser(), HostKeyCallback: check, HostKeyAlgorithms: algorithms}
-	if a.SSHKeyFile != "" {
-		signer, err := a.sshKey()
-		if err != nil {
-			return nil, nil, err
-		}
-		config.Auth = []ssh.AuthMethod{ssh.PublicKeys(signer)}
-		return config, func() {}, nil
-	}
-	signers, done, err := a.askAgent(ctx)
-	if err != nil {
-		return nil, nil, err
-	}
-	config.Auth = []ssh.AuthMethod{ssh.PublicKeys(signers...)}
-	return config, done, nil
-}
-
-func (a GitAuth) sshKey() (ssh.Signer, error) {
-	text, err := readSecret("the private key", a.SSHKeyFile)
-	if err != nil {
-		return nil, err
-	}
-	signer, err := ssh.ParsePrivateKey(text)
-	if _, locked := errors.AsType[*ssh.PassphraseMissingError](err); locked {
-		if a.SSHPassphraseFile == "" {
-			return nil, say(nil, "the private key %s is protected by a passphrase, for which nobody can be asked; name the file that holds it with ssh_passphrase_file, give the key to an SSH agent, or use one without", a.SSHKeyFile)
-		}
-		passphrase, perr := readLine("the passphrase", a.SSHPassphraseFile)
-		if perr != nil {
-			return nil, perr
-		}
-		if signer, err = ssh.ParsePrivateKeyWithPassphrase(text, []byte(passphrase)); err != nil {
-			return nil, say(nil, "the passphrase in %s does not open the private key %s; correct it", a.SSHPassphraseFile, a.SSHKeyFile)
-		}
-	}
-	if err != nil {
-		return nil, say(nil, "%s is no private key in a format of OpenSSH or PEM; make one with ssh-keygen", a.SSHKeyFile)
-	}
-	return signer, nil
-}
-
-// askAgent gives the keys of the SSH agent, which sign until done is called.
-func (a GitAuth) askAgent(ctx context.Context) (_ []ssh.Signer, done func(), err error) {
-	const instead = "start one, or name a private key with ssh_key_file"
-	socket := a.SSHAgentSocket
-	if socket == "" {
-		socket = os.Getenv("SSH_AUTH_SOCK")
-	}
-	if socket == "" {
-		return nil, nil, say(nil, "there is nothing to log in with: no private key is named, and no SSH agent is there (SSH_AUTH_SOCK is not set); %s", instead)
-	}
-	conn, err := new(net.Dialer).DialContext(ctx, "unix", socket)
-	if err != nil {
-		return nil, nil, say(nil, "the SSH agent cannot be reached: %v; %s", err, instead)
-	}
-	stop := context.AfterFunc(ctx, func() { conn.Close() })
-	done = func() { stop(); conn.Close() }
-	signers, err := agent.NewClient(conn).Signers()
-	switch {
-	case err != nil:
-		err = say(nil, "the SSH agent gives no keys: %v; %s", err, instead)
-	case len(signers) == 0:
-		err = say(nil, "the SSH agent has no keys; give it one with ssh-add, or name a private key with ssh_key_file")
-	}
-	if err != nil {
-		done()
-		return nil, nil, err
-	}
-	return signers, done, nil
-}
 
 // readSecret reads a file; what names it in an error.
 func readSecret(what, name string) ([]byte, error) {
@@ -128,15 +89,6 @@ func readSecret(what, name string) ([]byte, error) {
 		return nil, say(nil, "%s %s cannot be read: %v; check that it is the right file", what, name, unwrapPath(err))
 	}
 	return text, nil
-}
-
-// userKnownHosts lists the files that ssh(1) looks into.
-func userKnownHosts() []string {
-	files := []string{"/etc/ssh/ssh_known_hosts"}
-	if home, err := os.UserHomeDir(); err == nil {
-		files = append([]string{filepath.Join(home, ".ssh", "known_hosts")}, files...)
-	}
-	return files
 }
 
 // readLine reads a secret that is the one line of a file.

@@ -19,7 +19,7 @@ func (m *mirror) explain(ctx context.Context, err error) error {
 		err = *fault
 	}
 	say := func(kind error, format string, args ...any) error {
-		return &sentence{m.loc.scrub(fmt.Sprintf(format, args...)), kind}
+		return &sentence{m.remote.scrub(fmt.Sprintf(format, args...)), kind}
 	}
 	disk, isDisk := errors.AsType[*fs.PathError](err)
 	status, isStatus := errors.AsType[*githttp.Err](cause(err))
@@ -47,6 +47,9 @@ func (m *mirror) explain(ctx context.Context, err error) error {
 		return m.diskError(disk)
 	case isMissing(err):
 		return say(plumbing.ErrObjectNotFound, "the server sent an incomplete pack")
+	}
+	if known, ok := m.remote.explain(cause(err)).(*sentence); ok {
+		return say(known.kind, "%s", known.text)
 	}
 	if isStatus {
 		return say(nil, "the server answers %s; check the URL, or try again later", status.Response.Status)

@@ -23,8 +23,8 @@ type GitOptions struct {
 	MaxBlob  int64         // of one object, when it is fetched; default 512 MiB
 	Timeout  time.Duration // without a byte from the server; default 60 s
 
-	// Transport carries the requests to a remote repository; default: one that
-	// honours the proxy settings of the environment.
+	// Transport carries the requests to a remote repository; default: one made of
+	// Auth.
 	Transport http.RoundTripper
 	Rand      func() float64                       // for jitter, in [0,1); default math/rand
 	After     func(time.Duration) <-chan time.Time // default time.After
@@ -37,6 +37,9 @@ func NewGit(opt GitOptions) (*Git, error) {
 	loc, err := ParseLocation(opt.URL)
 	if err != nil {
 		return nil, err
+	}
+	if err := opt.Auth.check(loc); err != nil {
+		return nil, fmt.Errorf("%s: %w", loc, err)
 	}
 	if opt.Ref, err = opt.Ref.normalize(); err != nil {
 		return nil, fmt.Errorf("%s: %w", loc, err)

@@ -17,6 +17,11 @@ type remote interface {
 	hangUp()
 	// hint says what to do when the server refuses access.
 	hint() string
+	// scrub takes what is secret out of a text.
+	scrub(text string) string
+	// explain makes a sentence of an error that only this way of speaking has, or
+	// gives nil.
+	explain(err error) error
 	// close gives up what is kept between operations.
 	close()
 }

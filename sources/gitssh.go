@@ -39,6 +39,10 @@ func (r *sshRemote) close() {}
 
 func (r *sshRemote) hint() string { return "check the user in its address and " + r.auth.sshMeans() }
 
+func (r *sshRemote) scrub(text string) string { return r.loc.scrub(text) }
+
+func (r *sshRemote) explain(error) error { return nil }
+
 func (r *sshRemote) hangUp() {
 	if r.line != nil {
 		r.line.close()

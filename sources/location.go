@@ -162,7 +162,12 @@ func (l Location) scrub(text string) string {
 	if len(user) < 4 { // "git" and its like are no secret, and would garble every text
 		user = ""
 	}
-	for _, secret := range []string{password, user} {
+	return redact(text, password, user)
+}
+
+// redact takes secrets out of a text, in every spelling that a URL may give them.
+func redact(text string, secrets ...string) string {
+	for _, secret := range secrets {
 		if secret == "" {
 			continue
 		}

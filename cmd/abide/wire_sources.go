@@ -59,7 +59,7 @@ func (a *parts) source(s settings.Source) (c reconcile.SourceConfig, err error) 
 		c.Source, err = sources.NewGit(sources.GitOptions{
 			Name: s.Name, URL: s.Git.Secret(), Path: s.Path, Interval: s.Interval,
 			Ref: sources.Ref{Branch: s.Branch, Tag: s.Tag, Commit: s.Commit}, Dir: dir, Note: note,
-			Auth: sources.GitAuth(s.Auth),
+			Auth: gitAuth(s.Auth),
 		})
 	case s.Dir != "":
 		c.Type = "dir"
@@ -72,6 +72,14 @@ func (a *parts) source(s settings.Source) (c reconcile.SourceConfig, err error) 
 		}
 	}
 	return c, err
+}
+
+func gitAuth(a settings.Auth) sources.GitAuth {
+	return sources.GitAuth{
+		Username: a.Username, TokenFile: a.TokenFile, TokenEnv: a.TokenEnv, PasswordFile: a.PasswordFile, PasswordEnv: a.PasswordEnv,
+		CAFile: a.CAFile, CertFile: a.CertFile, KeyFile: a.KeyFile, Proxy: a.Proxy.Secret(),
+		SSHKeyFile: a.SSHKeyFile, SSHPassphraseFile: a.SSHPassphraseFile, SSHAgentSocket: a.SSHAgentSocket, KnownHostsFile: a.KnownHostsFile,
+	}
 }
 
 // named gives a source the name that the settings made unique.

@@ -41,15 +41,6 @@ type Source struct {
 	at place // where it was given, for faults that show later
 }
 
-// Auth says how a Git server is logged into and known. It names files and
-// variables, and never holds a secret itself.
-type Auth struct {
-	SSHKeyFile        string `json:"ssh_key_file,omitempty"`
-	SSHPassphraseFile string `json:"ssh_passphrase_file,omitempty"`
-	SSHAgentSocket    string `json:"ssh_agent_socket,omitempty"`
-	KnownHostsFile    string `json:"known_hosts_file,omitempty"`
-}
-
 // SourceUnits holds for those units of a source whose files don't say it.
 type SourceUnits struct {
 	Desired string `json:"desired_state,omitempty"` // inactive, loaded or launched; empty: launched

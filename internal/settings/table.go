@@ -121,7 +121,7 @@ var options = []option[Settings]{
 
 // sourceOptions is the table of one element of `sources`. Those with a flag
 // hold for every source that the command line names.
-var sourceOptions = []option[Source]{
+var sourceOptions = append([]option[Source]{
 	{key: "name", flag: noFlag, add: checked(func(s *Source) *string { return &s.Name }, sourceName)},
 	{key: "git", flag: noFlag, add: text(func(s *Source) *Location { return &s.Git })},
 	{key: "dir", flag: noFlag, add: text(func(s *Source) *string { return &s.Dir })},
@@ -146,10 +146,6 @@ var sourceOptions = []option[Source]{
 		key: "interval", meta: "TIME", usage: "how often each source is polled (default 30s)",
 		add: duration(func(s *Source) *time.Duration { return &s.Interval }, 100*time.Millisecond, 365*day),
 	},
-	authFile("ssh_key_file", func(a *Auth) *string { return &a.SSHKeyFile }),
-	authFile("ssh_passphrase_file", func(a *Auth) *string { return &a.SSHPassphraseFile }),
-	authFile("ssh_agent_socket", func(a *Auth) *string { return &a.SSHAgentSocket }),
-	authFile("known_hosts_file", func(a *Auth) *string { return &a.KnownHostsFile }),
 	list(option[Source]{key: "kinds", meta: "KIND", usage: "families that each source is granted: pipelines, units, services (default: all)"},
 		func(s *Source) *[]string { return &s.Kinds }, kind),
 	{key: "policy.host_executor", flag: noFlag, shape: toggle, add: on(func(s *Source) *bool { return &s.Policy.HostExecutor })},
@@ -163,7 +159,7 @@ var sourceOptions = []option[Source]{
 	{key: "units.desired_state", flag: noFlag, add: choice(func(s *Source) *string { return &s.Units.Desired }, "inactive", "loaded", "launched")},
 	{key: "units.drift", flag: noFlag, add: choice(func(s *Source) *string { return &s.Units.Drift }, "repair", "report", "off")},
 	labels(option[Source]{key: "labels", flag: noFlag}, func(s *Source) *map[string]string { return &s.Labels }),
-}
+}, authOptions()...)
 
 // tokenOptions is the table of one element of `tokens`.
 var tokenOptions = []option[Token]{
