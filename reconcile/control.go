@@ -221,7 +221,7 @@ func (a *Agent) Resources(context.Context) ([]ResourceStatus, error) {
 			st.State, st.Run = "running", act.run
 		}
 		if len(c.Next) > 0 {
-			st.Next, st.Turns = c.Next[0], c.Next
+			st.Next = c.Next[0]
 		}
 		out = append(out, st)
 	}
