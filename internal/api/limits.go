@@ -8,6 +8,9 @@ const (
 	// MaxBody bounds the body of a request to abide's own routes. A Content-Length
 	// above it is refused before a byte of the body was read.
 	MaxBody = 1 << 20
+	// MaxHook bounds the body of a webhook: the most that GitHub sends. It is read
+	// in pieces and not kept.
+	MaxHook = 25 << 20
 	// MaxHeader bounds the request line and all headers together.
 	MaxHeader = 64 << 10
 	// MaxConns bounds the open connections of one listener. What comes above it

@@ -66,16 +66,21 @@ func (s *Server) readBody(w http.ResponseWriter, r *http.Request) ([]byte, bool)
 		return nil, false
 	}
 	if r.ContentLength > MaxBody {
-		s.tooLarge(w, r)
+		s.tooLarge(w, r, bodyTooLarge)
 		return nil, false
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, MaxBody))
-	if err == nil {
-		return body, true
+	if err != nil {
+		s.badBody(w, r, err, bodyTooLarge)
 	}
+	return body, err == nil
+}
+
+// badBody answers a request whose body can't be read to its end.
+func (s *Server) badBody(w http.ResponseWriter, r *http.Request, err error, tooLarge *fault) {
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
-		s.tooLarge(w, r)
-		return nil, false
+		s.tooLarge(w, r, tooLarge)
+		return
 	}
 	f := invalid("the body did not arrive whole: %v; send it again", err)
 	if errors.Is(err, os.ErrDeadlineExceeded) {
@@ -83,16 +88,21 @@ func (s *Server) readBody(w http.ResponseWriter, r *http.Request) ([]byte, bool)
 	}
 	w.Header().Set("Connection", "close")
 	s.writeError(w, r, f)
-	return nil, false
 }
+
+// The answers to bodies above their bound.
+var (
+	bodyTooLarge = newFault(http.StatusRequestEntityTooLarge, CodeTooLarge,
+		"the body is larger than the %d bytes that are taken; a pipeline that long belongs into a repository", MaxBody)
+	hookTooLarge = newFault(http.StatusRequestEntityTooLarge, CodeTooLarge, "the body is larger than the %d bytes that are taken", MaxHook)
+)
 
 // tooLarge refuses a body and then reads for a moment past it, keeping nothing:
 // a caller that sends first and reads afterwards would else see its connection
 // reset instead of the answer. One that waits for `100 Continue` sends nothing.
-func (s *Server) tooLarge(w http.ResponseWriter, r *http.Request) {
+func (s *Server) tooLarge(w http.ResponseWriter, r *http.Request, f *fault) {
 	w.Header().Set("Connection", "close")
-	s.writeError(w, r, newFault(http.StatusRequestEntityTooLarge, CodeTooLarge,
-		"the body is larger than the %d bytes that are taken; a pipeline that long belongs into a repository", MaxBody))
+	s.writeError(w, r, f)
 	rc := http.NewResponseController(w)
 	if rc.Flush() != nil || r.Header.Get("Expect") != "" {
 		return
