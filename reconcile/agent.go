@@ -91,12 +91,6 @@ type sourceState struct {
 	status  SourceStatus
 }
 
-// firstSeen is when a schedule was first seen: turns before that never were.
-type firstSeen struct {
-	schedule string
-	at       time.Time
-}
-
 // trouble is the backoff of one resource.
 type trouble struct {
 	times  int

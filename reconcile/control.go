@@ -211,6 +211,7 @@ func (a *Agent) Resources(context.Context) ([]ResourceStatus, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	changes, works := a.plan()
+	a.upcoming(changes)
 	out := make([]ResourceStatus, 0, len(changes))
 	for _, c := range changes {
 		w := works[c.Kind+"/"+c.Name]
@@ -221,7 +222,7 @@ func (a *Agent) Resources(context.Context) ([]ResourceStatus, error) {
 			st.State, st.Run = "running", act.run
 		}
 		if len(c.Next) > 0 {
-			st.Next = c.Next[0]
+			st.Next, st.Turns = c.Next[0], c.Next
 		}
 		out = append(out, st)
 	}

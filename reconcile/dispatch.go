@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -30,7 +31,9 @@ func (a *Agent) step(ctx context.Context) (next time.Time, pending int) {
 		return time.Time{}, 0
 	}
 	began := a.Now()
+	moved := a.putBack(began.Round(0))
 	changes, works := a.plan()
+	passed, replaced := a.take(changes, works)
 	lanes := map[string][]Work{}
 	var order []string
 	var seen []Work
@@ -61,9 +64,12 @@ func (a *Agent) step(ctx context.Context) (next time.Time, pending int) {
 		}
 		a.start(ctx, place, lanes[lane])
 	}
-	ops := append(a.skipTurns(lanes["skip"]), a.baseline(seen)...)
+	ops := slices.Concat(moved, passed, a.skipTurns(lanes["skip"]), a.baseline(seen))
 	next = a.nextLook(began)
 	a.mu.Unlock()
+	for run, kind := range replaced {
+		kind.Replace(ctx, run)
+	}
 	_ = a.commit(ctx, ops...)
 	if len(seen) > 0 {
 		a.hint() // for what waited for them
@@ -100,22 +106,9 @@ func (a *Agent) due(c Change, w Work) bool {
 // skipTurns lets turns pass that came due while their run is still under way.
 func (a *Agent) skipTurns(works []Work) (ops []store.Op) {
 	for _, w := range works {
-		ops = append(ops, a.turn(w))
-		a.Publish(sse.Event{
-			Type: sse.TypeLog, Level: sse.Warning, Pipeline: w.Change.Name, Source: w.Change.Source,
-			Message: w.Change.Kind + " " + w.Change.Name + ": " + w.Change.Reason,
-		})
+		ops = append(ops, a.pass(w, w.Change.Kind+" "+w.Change.Name+": "+w.Change.Reason))
 	}
 	return ops
-}
-
-// turn records that a schedule was acted upon now.
-func (a *Agent) turn(w Work) store.Op {
-	key := w.Change.Kind + "/" + w.Change.Name
-	rec := a.records[key]
-	rec.Cron = a.Now()
-	a.records[key] = rec
-	return store.Put(keyRecord+key, encode(rec))
 }
 
 // start hands a batch to its kind in a goroutine of its own. The caller holds mu.
@@ -318,7 +311,7 @@ func (a *Agent) nextLook(began time.Time) (next time.Time) {
 	if !a.once {
 		for key, r := range a.want {
 			if r.Schedule != nil && !r.Broken() {
-				turn := r.Schedule.Next(a.scheduleBase(key))
+				turn := a.nextTurn(key, r)
 				if !turn.IsZero() && !turn.After(began) {
 					turn = r.Schedule.Next(began)
 				}

@@ -139,6 +139,7 @@ type Resource struct {
 	Manual     bool
 	Explicit   bool
 	Schedule   Schedule // nil: none
+	Turns      Turns
 	Problems   problem.List
 	Tree       fs.FS
 	Git        bool // its source is a Git repository, whose claim wins over an equal one
@@ -163,9 +164,12 @@ type Work struct {
 	Change   Change
 	Resource *Resource // nil for a removal
 	Record   Record
-	Applied  []byte // the content that was last applied; nil: never, or unknown
-	Cause    string // a runner.Cause
-	Guarded  bool   // it left together with too many others
+	Applied  []byte    // the content that was last applied; nil: never, or unknown
+	Cause    string    // a runner.Cause
+	Due      time.Time // the turn of its schedule that came due
+	Missed   time.Time // the first turn that nobody took, and that is let pass
+	Replaces string    // the run under way that has to end for its turn
+	Guarded  bool      // it left together with too many others
 	By       string
 }
 

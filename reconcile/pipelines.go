@@ -148,7 +148,10 @@ func (k *Pipelines) Load(snap *sources.Snapshot, file File, parsed any, policy P
 	}
 	r.Spec, r.After, r.Hosts, r.Manual = p, p.After, p.Hosts, p.Trigger.Manual
 	if p.Schedule != nil {
-		r.Schedule = p.Schedule
+		r.Schedule = p.Schedule.Spread(p.Turns.Jitter, k.Host+"/"+p.Name)
+		r.Turns = Turns{
+			CatchUp: p.Turns.Missed == runner.MissedRunOnce, Queue: p.Turns.Overlap == runner.OverlapQueue, Replace: p.Turns.Overlap == runner.OverlapReplace,
+		}
 	}
 	for _, check := range []func() (problem.Problem, bool){
 		func() (problem.Problem, bool) { return policy.DockerHost(p.DockerHost, k.OwnHost) },

@@ -26,6 +26,7 @@ func (a *Agent) Plan(ctx context.Context) (Plan, error) {
 	}
 	a.mu.Lock()
 	changes, works := a.plan()
+	a.upcoming(changes)
 	p := Plan{Created: a.Now(), Changes: changes, Problems: slices.Clone(a.problems), Holds: a.holdList()}
 	for _, name := range a.order {
 		if !a.shown(name) {
@@ -111,15 +112,16 @@ func (a *Agent) plan() ([]Change, map[string]Work) {
 func (a *Agent) decide(key string, gone map[string]bool, now time.Time) Work {
 	r, rec := a.want[key], a.records[key]
 	s := Situation{Record: rec, Baseline: rec.Baseline, Once: a.once}
+	var turn, missed time.Time
+	var replaces string
 	c := Change{Kind: rec.Kind, Name: rec.Name, Source: rec.Source, File: rec.File}
 	if r != nil {
 		c = Change{Kind: r.Kind, Name: r.Name, Source: r.Source, File: r.File, Revision: r.Revision, Digest: r.Digest, Problems: r.Problems}
 		s.Want, s.Broken, s.Manual = r.Digest, r.Broken(), r.Manual
 		s.Explicit, s.Observed = a.explicit[key], a.observed[r.Kind][r.Name]
 		if r.Schedule != nil && !a.once {
-			next := r.Schedule.Next(a.scheduleBase(key))
-			s.Due = !next.IsZero() && !next.After(now)
-			c.Next = upcoming(r.Schedule, now)
+			turn, missed = a.turnOf(key, r, now)
+			s.Due, s.Turns = !turn.IsZero(), r.Turns
 		}
 	} else if s.Guarded, s.Gone = gone[key]; s.Gone {
 		c.Revision = a.sources[rec.Source].snap.Revision // the one without it
@@ -133,6 +135,7 @@ func (a *Agent) decide(key string, gone map[string]bool, now time.Time) Work {
 		if s.Busy == "" {
 			s.Busy = "of an earlier change"
 		}
+		replaces = act.run
 	}
 	if rec.Last != nil {
 		c.Observed = rec.Last.Digest
@@ -155,7 +158,13 @@ func (a *Agent) decide(key string, gone map[string]bool, now time.Time) Work {
 			c.Reason += "; " + note
 		}
 	}
-	return Work{Change: c, Guarded: s.Guarded, Resource: r, Record: rec, Cause: cause(s), By: requester(rec)}
+	if !s.replaces() {
+		replaces = ""
+	}
+	return Work{
+		Change: c, Guarded: s.Guarded, Resource: r, Record: rec, Cause: cause(s), By: requester(rec),
+		Due: turn, Missed: missed, Replaces: replaces,
+	}
 }
 
 // cause is a runner.Cause, which the core knows as a word only.
@@ -227,24 +236,6 @@ func (a *Agent) unread(rec Record) (string, problem.List) {
 	return "its file can't be read", faults
 }
 
-// scheduleBase is the moment after which a schedule's next turn counts: its
-// last one, or when it was first seen. Missed turns do not pile up.
-func (a *Agent) scheduleBase(key string) time.Time {
-	base := a.since[key].at
-	if cron := a.records[key].Cron; cron.After(base) {
-		base = cron
-	}
-	return base
-}
-
-// upcoming gives the next five turns of a schedule.
-func upcoming(s Schedule, from time.Time) (out []time.Time) {
-	for t := s.Next(from); !t.IsZero() && len(out) < 5; t = s.Next(t) {
-		out = append(out, t)
-	}
-	return out
-}
-
 func (a *Agent) observe(ctx context.Context) error {
 	for name, k := range a.kinds {
 		have, err := k.Observe(ctx)
@@ -270,15 +261,5 @@ func (a *Agent) remerge() {
 	a.problems = problems
 	a.arrange()
 	a.needs = waves(a.want, func(key string) bool { _, refused := a.refused[key]; return refused || a.want[key] != nil })
-	now := a.Now()
-	for key, r := range a.want {
-		if r.Schedule != nil && a.since[key].schedule != r.Schedule.String() {
-			a.since[key] = firstSeen{r.Schedule.String(), now}
-		}
-	}
-	for key := range a.since {
-		if r := a.want[key]; r == nil || r.Schedule == nil {
-			delete(a.since, key)
-		}
-	}
+	a.see(a.Now().Round(0))
 }

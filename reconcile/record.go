@@ -50,6 +50,9 @@ type Record struct {
 	Retry *Request `json:"retry,omitempty"`
 	// Cron is when the schedule last came due and was acted upon.
 	Cron time.Time `json:"cron,omitzero"`
+	// Schedule is the schedule that is followed, and Since when it was first seen.
+	Schedule string    `json:"schedule,omitempty"`
+	Since    time.Time `json:"since,omitzero"`
 }
 
 // Request says who asked for something, and when.
@@ -172,8 +175,9 @@ type ResourceStatus struct {
 	Record
 	State    string       `json:"state"` // ready, pending, running, waiting, failed, broken, held
 	Reason   string       `json:"reason,omitempty"`
-	Run      string       `json:"run,omitempty"` // the run that is under way
-	Next     time.Time    `json:"next,omitzero"` // of its schedule
+	Run      string       `json:"run,omitempty"`   // the run that is under way
+	Next     time.Time    `json:"next,omitzero"`   // of its schedule
+	Turns    []time.Time  `json:"turns,omitempty"` // the next five of its schedule, Next being the first
 	Problems problem.List `json:"problems,omitempty"`
 }
 

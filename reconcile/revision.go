@@ -46,6 +46,7 @@ func (a *Agent) PlanAt(ctx context.Context, source, rev string) (Plan, error) {
 	a.mu.Lock()
 	undo := a.pretend(s, snap, d)
 	changes, works := a.plan()
+	a.upcoming(changes)
 	p := Plan{Created: a.Now(), Changes: changes, Problems: slices.Clone(a.problems), Holds: a.holdList(), Ignored: slices.Clone(d.Ignored)}
 	p.Sources = append(p.Sources, a.sourceStatus(name))
 	undo()

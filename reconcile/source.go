@@ -199,8 +199,9 @@ func (a *Agent) adoptRecords() (ops []store.Op) {
 			a.claims[key] = r.Source
 			ops = append(ops, store.Put(keyClaim+key, encode(r.Source)))
 		}
-		rec, known := a.records[key]
-		if known && rec.Want == r.Digest && rec.Source == r.Source && rec.File == r.File || r.Broken() {
+		was, known := a.records[key]
+		rec, timed := a.scheduled(key, r, was)
+		if known && !timed && rec.Want == r.Digest && rec.Source == r.Source && rec.File == r.File || r.Broken() {
 			continue
 		}
 		rec.Baseline = rec.Baseline || !known && a.Baseline && !a.sighted(r.Source)

@@ -20,6 +20,7 @@ type Situation struct {
 	Manual   bool   // a new digest alone does nothing
 	Explicit bool   // asked for in so many words: `-f FILE`
 	Due      bool   // its schedule came due
+	Turns    Turns  // of the schedule
 	Baseline bool   // first sight counts as done
 	Hold     *Hold  // of its source or of the agent
 	Busy     string // the run that is under way
@@ -45,6 +46,10 @@ func Decide(s Situation) (Operation, string) {
 			reason, s.Hold.By, s.Hold.Since.UTC().Format(time.RFC3339), s.Hold.Reason, strings.TrimSpace("abide resume "+s.Hold.Source))
 	case s.Gone && s.Guarded:
 		return OpWait, "more than half of this source's resources left at once; allow it with --max-prune"
+	case s.Busy != "" && s.Due && s.Turns.Replace:
+		return OpWait, "its schedule came due; run " + s.Busy + " is under way, and is ended for this turn"
+	case s.Busy != "" && s.Due && s.Turns.Queue:
+		return OpWait, "its schedule came due; this turn follows run " + s.Busy + ", which is under way"
 	case s.Busy != "" && s.Due:
 		return OpNone, "its schedule came due while run " + s.Busy + " is still under way; this turn is skipped"
 	case s.Busy != "":
@@ -99,6 +104,13 @@ func due(s Situation) (Operation, string) {
 		return OpRun, "what is there differs from what is wanted"
 	}
 	return OpNone, "up to date (" + string(last.Result) + ")"
+}
+
+// replaces says that nothing stands before the turn of a schedule but the run
+// under way, and that this one has to end for it.
+func (s Situation) replaces() bool {
+	op, _ := due(s)
+	return op == OpRun && s.Due && s.Turns.Replace && s.Busy != "" && s.Hold == nil && s.Blocked == "" && s.Backoff.IsZero()
 }
 
 // restoring says that what was last applied is in force, because what is wanted

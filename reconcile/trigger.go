@@ -185,6 +185,11 @@ func (k *Pipelines) Cancel(ctx context.Context, id, by string) error {
 	return k.book.Cancel(ctx, id, fmt.Errorf("cancelled by %s", by))
 }
 
+// Replace implements [Replacer].
+func (k *Pipelines) Replace(ctx context.Context, run string) {
+	_ = k.Cancel(ctx, run, "the next turn of its schedule") // that it ended meanwhile is as well
+}
+
 // Count sums up the runs for health.
 func (k *Pipelines) Count() Health {
 	total, last, running, queued := k.book.Count()

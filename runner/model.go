@@ -14,6 +14,7 @@ type Pipeline struct {
 	LogsWithTime bool
 	DockerHost   string // empty: the agent's own engine
 	Schedule     *Schedule
+	Turns        Turns // of the schedule
 	Trigger      Trigger
 	After        []string // names of resources, as `kind/name` or a pipeline's bare name
 	Hosts        []string

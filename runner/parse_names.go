@@ -7,7 +7,7 @@ import (
 
 // The keys of a pipeline and of a job as their documentation spells them.
 var (
-	settingKeys = []string{"workflow", "logsWithTime", "docker", "schedule", "timezone", "trigger", "after", "hosts"}
+	settingKeys = []string{"workflow", "logsWithTime", "docker", "schedule", "timezone", "jitter", "missed", "overlap", "trigger", "after", "hosts"}
 	jobKeys     = []string{
 		"image", "dockerfile", "script", "workDir", "copyFiles", "copyIgnore", "soloExecution", "port",
 		"parallel", "env", "artifactPath", "condition", "retry", "errexit",

@@ -21,6 +21,7 @@ func (p *parser) settings(listed map[*node]bool) {
 	p.logsWithTime(get("logsWithTime"))
 	p.docker(get("docker"))
 	p.schedule(get("schedule"), get("timezone"))
+	p.turns(get("schedule"), get("jitter"), get("missed"), get("overlap"))
 	p.trigger(get("trigger"))
 	p.pipeline.After = p.after(get("after"))
 	p.pipeline.Hosts = unique(texts(p.strings(get("hosts"), "hosts")))

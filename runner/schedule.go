@@ -26,6 +26,7 @@ type Schedule struct {
 	spec      cron.Schedule // of wall-clock times, in UTC
 	everyHour bool
 	interval  time.Duration // of @every, else 0
+	delay     time.Duration // see Spread
 }
 
 // MaxScheduleBytes is how long a cron expression may be.
@@ -35,10 +36,14 @@ const scheduleHint = "give five fields: minute hour day-of-month month day-of-we
 
 // String gives the schedule for people.
 func (s *Schedule) String() string {
-	if s.Zone == "" {
-		return s.Expr
+	text := s.Expr
+	if s.Zone != "" {
+		text += " (" + s.Zone + ")"
 	}
-	return s.Expr + " (" + s.Zone + ")"
+	if s.delay > 0 {
+		text += " + " + s.delay.String()
+	}
+	return text
 }
 
 // ParseSchedule parses a cron expression; an empty zone means the agent's own.
@@ -99,6 +104,14 @@ func location(zone string) (*time.Location, error) {
 
 // Next gives the first activation after t, or the zero time when there is none.
 func (s *Schedule) Next(t time.Time) time.Time {
+	due := s.next(t.Add(-s.delay))
+	if due.IsZero() {
+		return due
+	}
+	return due.Add(s.delay)
+}
+
+func (s *Schedule) next(t time.Time) time.Time {
 	if s.interval > 0 {
 		return t.Truncate(time.Second).Add(s.interval)
 	}

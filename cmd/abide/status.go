@@ -28,7 +28,7 @@ func statusCmd(p *process) *cobra.Command {
 		Use:   "status",
 		Short: "Show the daemon's health, sources and resources",
 		Long: `Status shows how the daemon is, where its sources stand, and the state of every
-resource.
+resource, with the next five turns of each schedule.
 
 Exit codes: 0 when the daemon answers, healthy or degraded, 1 when it doesn't.`,
 		Example: example(name, `
@@ -76,7 +76,7 @@ func (p *process) printStatus(r statusReport) error {
 	if _, err := fmt.Fprint(p.out, b.String()); err != nil {
 		return err
 	}
-	for _, t := range []terminal.Table{sourceTable(r.Sources), resourceTable(r.Resources)} {
+	for _, t := range []terminal.Table{sourceTable(r.Sources), resourceTable(r.Resources), turnTable(r.Resources)} {
 		if len(t.Rows) == 0 {
 			continue
 		}
@@ -105,6 +105,17 @@ func sourceTable(list []reconcile.SourceStatus) terminal.Table {
 		t.Add(terminal.Text(src.Name), terminal.Text(src.Type), terminal.Text(src.Location),
 			terminal.Text(terminal.ShortRevision(src.Revision)), terminal.Text(fmt.Sprint(src.Resources)),
 			terminal.Text(localTime(src.Checked)), terminal.Cell{Text: state, Color: color})
+	}
+	return t
+}
+
+// turnTable shows when what has a schedule comes due.
+func turnTable(list []reconcile.ResourceStatus) terminal.Table {
+	t := terminal.Table{Head: []string{"SCHEDULE OF", "LAST TURN", "NEXT TURNS"}}
+	for _, r := range list {
+		if len(r.Turns) > 0 {
+			t.Add(terminal.Text(r.Kind+"/"+r.Name), terminal.Text(localTime(r.Cron)), terminal.Text(terminal.Times(r.Turns)))
+		}
 	}
 	return t
 }

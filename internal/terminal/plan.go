@@ -131,7 +131,7 @@ func (w *planWriter) change(c reconcile.Change) {
 		w.line("    ", Clean(d, false))
 	}
 	if len(c.Next) > 0 {
-		w.line("    next: ", c.Next[0].Local().Format(time.RFC3339))
+		w.line("    next: ", Times(c.Next))
 	}
 	w.problems("    ", c.Problems)
 	w.diff(c.Diff)
@@ -175,6 +175,23 @@ func PlanXML(s Screen, p reconcile.Plan) error {
 	}
 	_, err := s.W.Write([]byte(b.String()))
 	return err
+}
+
+// Times gives moments in local time, the zone once, at the end.
+func Times(list []time.Time) string {
+	out := make([]string, len(list))
+	for i, t := range list {
+		out[i] = t.Local().Format("2006-01-02 15:04:05")
+		if _, now := t.Local().Zone(); i == len(list)-1 || now != offset(list[i+1]) {
+			out[i] += t.Local().Format("Z07:00")
+		}
+	}
+	return strings.Join(out, ", ")
+}
+
+func offset(t time.Time) int {
+	_, seconds := t.Local().Zone()
+	return seconds
 }
 
 func reasonOf(c reconcile.Change) string {
