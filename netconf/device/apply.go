@@ -129,10 +129,10 @@ func (m *Manager) applyEach(ctx context.Context, jobs []*job, patience time.Dura
 	results := map[string]Result{}
 	jobs = m.withoutConflicts(jobs, results)
 	e := m.book.entry()
+	e.outputs = outputsOf(jobs)
 	targets := map[*device][]string{}
 	touched := map[*job][]*device{}
 	for _, j := range jobs {
-		e.outputs = append(e.outputs, j.outs...)
 		if m.isNew(j) {
 			e.wish(j.owner, wish{j.want, j.of})
 		}
@@ -228,8 +228,14 @@ func (m *Manager) targets(jobs []*job) map[*device]map[string]string {
 // outputsOf gives the trees of all jobs.
 func outputsOf(jobs []*job) []output {
 	var out []output
+	seen := map[string]bool{}
 	for _, j := range jobs {
-		out = append(out, j.outs...)
+		for _, o := range j.outs {
+			if !seen[o.digest] {
+				seen[o.digest] = true
+				out = append(out, o)
+			}
+		}
 	}
 	return out
 }

@@ -33,7 +33,7 @@ type book struct {
 	decisions map[string]decision
 	outputs   map[string]*tree.Node        // by digest
 	wants     map[string]map[string]string // device → owner → digest: the wishes, by device
-	added     int                          // outputs that came since the last sweep
+	added     int                          // bytes of the outputs that came since the last sweep
 	late      map[string]Write             // what is true already and is yet to be written
 	untidy    chan struct{}                // has room for one: there is something for tidy
 
@@ -120,8 +120,9 @@ func (b *book) needed(f func(string)) {
 	}
 }
 
-// sweepAfter is how many outputs may come before the unneeded ones go.
-const sweepAfter = 256
+// sweepAfter is how many bytes of outputs may come before the unneeded ones go:
+// every commit backs all of them up.
+const sweepAfter = 1 << 20
 
 // notice says that there is something for tidy.
 func (b *book) notice() {
@@ -147,19 +148,20 @@ func (b *book) sweep(ctx context.Context, outputs bool) error {
 	b.sweeping.Lock() // nobody commits meanwhile, so nothing becomes late or needed
 	defer b.sweeping.Unlock()
 	writes := b.swept(outputs)
-	if len(writes) == 0 {
-		return nil
-	}
-	if err := b.keep.Commit(ctx, writes...); err != nil {
-		return fmt.Errorf("the records of the devices can't be written: %w", err)
+	if len(writes) > 0 {
+		if err := b.keep.Commit(ctx, writes...); err != nil {
+			return fmt.Errorf("the records of the devices can't be written: %w", err)
+		}
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	clear(b.late)
+	if outputs {
+		b.added = 0
+	}
 	for _, w := range writes {
 		if digest, ok := strings.CutPrefix(w.Key, keyOutput); ok {
 			delete(b.outputs, digest)
-			b.added = 0
 		}
 	}
 	return nil
@@ -233,11 +235,13 @@ func (b *book) tree(digest string) *tree.Node {
 
 // treeOr is tree, with outputs that aren't kept yet.
 func (b *book) treeOr(outs []output) lookup {
+	fresh := make(map[string]*tree.Node, len(outs))
+	for _, o := range outs {
+		fresh[o.digest] = o.node
+	}
 	return func(digest string) *tree.Node {
-		for _, o := range outs {
-			if o.digest == digest {
-				return o.node
-			}
+		if n := fresh[digest]; n != nil {
+			return n
 		}
 		return b.tree(digest)
 	}

@@ -119,7 +119,7 @@ func (e *entry) enact() {
 	for _, o := range e.outputs {
 		if e.b.outputs[o.digest] == nil {
 			e.b.outputs[o.digest] = o.node
-			if e.b.added++; e.b.added >= sweepAfter {
+			if e.b.added += len(o.xml); e.b.added >= sweepAfter {
 				e.b.notice()
 			}
 		}
