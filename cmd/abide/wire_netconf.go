@@ -7,6 +7,7 @@ import (
 	"net"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/abide-agent/abide/internal/api"
@@ -24,6 +25,7 @@ type serviceParts struct {
 	devices  *reconcile.Devices
 	manager  *device.Manager
 	handlers *service.Server // nil: nobody can reach this process
+	away     absences
 }
 
 // serviceSocket is where the service API listens in the state directory.
@@ -35,7 +37,7 @@ func (a *parts) openServices(ctx context.Context, daemon, dry bool) (*servicePar
 	p := &serviceParts{}
 	manager, err := device.New(ctx, device.Config{
 		Held: func(owner string) bool { return p.kind.Held(owner) },
-		Dial: dialDevice, Keep: deviceKeeper{a.store}, Tell: a.tellDevice,
+		Dial: dialDevice, Keep: deviceKeeper{a.store}, Tell: func(e device.Event) { a.tellDevice(p, e) },
 		Parallel: s.Parallel, ConfirmTimeout: s.ConfirmTimeout,
 		Timeout: s.ConfirmTimeout, // a device that takes longer for one answer has undone what waits for it
 	})
@@ -165,10 +167,37 @@ func (k deviceKeeper) Commit(ctx context.Context, writes ...device.Write) error 
 	return err
 }
 
-// tellDevice makes an event of what the manager tells. A device that is there
-// again is worth a try of what waited for it.
-func (a *parts) tellDevice(e device.Event) {
-	if e.Type == device.DeviceConnected && a.agent != nil {
+// longAway is how long a device must have been away for its return to be worth a
+// try of what waits. One that comes and goes, perhaps because of what is tried,
+// has to take the times of the loop.
+const longAway = 10 * time.Second
+
+// absences says whether a device is back from a long absence. The zero value is
+// ready for use, by several goroutines.
+type absences struct {
+	mu    sync.Mutex
+	since map[string]time.Time // when a device was lost
+}
+
+func (s *absences) isBack(e device.Event) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	since, lost := s.since[e.Device]
+	switch e.Type {
+	case device.DeviceLost:
+		if s.since == nil {
+			s.since = map[string]time.Time{}
+		}
+		s.since[e.Device] = time.Now()
+	case device.DeviceConnected:
+		return !lost || time.Since(since) > longAway
+	}
+	return false
+}
+
+// tellDevice makes an event of what the manager tells.
+func (a *parts) tellDevice(p *serviceParts, e device.Event) {
+	if p.away.isBack(e) && a.agent != nil {
 		a.agent.Soon(reconcile.ServiceKind)
 	}
 	fields := map[string]any{}

@@ -84,7 +84,7 @@ func (d *device) greet(ctx context.Context, s Session, desc Device) error {
 	now := time.Now()
 	d.session, d.since, d.seen, d.lost, d.problem = s, now, now, false, ""
 	d.mu.Unlock()
-	d.retries, d.checkAt = 0, time.Time{}
+	d.checkAt = time.Time{}
 	d.hint.seen("", now)
 	d.tell(Event{Type: DeviceConnected, Level: Info, Message: "device " + d.name + " is connected", Fields: map[string]any{
 		"candidate": d.f.candidate, "confirmed_commit": d.f.confirmed, "notifications": d.f.events,
