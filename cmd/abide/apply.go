@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -119,23 +120,14 @@ func (p *process) splitErrors(show func(sse.Event)) func(sse.Event) {
 func (p *process) sumUp(ctx context.Context, screen terminal.Screen, summary string, exit int) error {
 	switch {
 	case ctx.Err() != nil:
-		summary = "Stopped." + withSpace(summary)
+		summary = strings.TrimSpace("Stopped. " + summary)
 	case summary == "" && exit != exitDone:
 		summary = "Nothing ran."
 	case summary == "":
 		summary = "Nothing to do."
-	default:
-		summary = "Pipelines: " + summary + "."
 	}
 	if _, err := fmt.Fprintln(p.out, screen.Paint(terminal.Bold, summary)); err != nil {
 		return errors.New("the output can't be written")
 	}
 	return nil
-}
-
-func withSpace(summary string) string {
-	if summary == "" {
-		return ""
-	}
-	return " Pipelines: " + summary + "."
 }

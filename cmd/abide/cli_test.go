@@ -199,6 +199,13 @@ func TestApply(t *testing.T) {
 		errs   string
 	}{
 		{"well", []sse.Event{event(sse.TypePipelineComplete, "Pipeline completed")}, exitDone, nil, 0, "Pipelines: 1 succeeded.", ""},
+		{"families", []sse.Event{
+			event(sse.TypePipelineComplete, "Pipeline completed"),
+			{Type: sse.TypeUnitFailed, Pipeline: "a.service", Message: "x"},
+			{Type: sse.TypeUnitStarted, Pipeline: "a.service", Message: "x"},
+			{Type: sse.TypeServiceApplied, Pipeline: "s[a]", Message: "x"},
+			{Type: sse.TypeServiceApplied, Pipeline: "s[b]", Message: "x"},
+		}, exitDone, nil, 0, "Pipelines: 1 succeeded. Units: 1 changed. Services: 2 applied.", ""},
 		{"nothing", nil, exitDone, nil, 0, "Nothing to do.", ""},
 		{"failed", []sse.Event{event(sse.TypePipelineError, "Pipeline failed")}, exitFailed, nil, 1, "Pipelines: 1 failed.", ""},
 		{

@@ -39,10 +39,10 @@ func newRoot(p *process) *cobra.Command {
 	root := &cobra.Command{
 		Use:   name,
 		Short: "Make this machine abide by a Git repository",
-		Long: `abide makes this machine abide by what Git repositories and directories say: it
-works out what they ask for, shows the plan, runs their pipelines in containers
-when they or their inputs change, on a schedule or on request, and tells what it
-does while it does it.
+		Long: `abide makes this machine, and the network devices that it manages, abide by what Git
+repositories and directories say: it works out what they ask for, shows the plan,
+runs pipelines in containers, converges systemd units and configures devices over
+NETCONF, and tells what it does while it does it.
 
 Settings come from flags, ABIDE_* variables and a file given with --config, in
 this order. Exit codes: 0 done, 1 failed, 2 wrong usage (plan: 2 changes

@@ -2,7 +2,6 @@ package terminal
 
 import (
 	"cmp"
-	"fmt"
 	"strings"
 	"sync"
 	"time"
@@ -26,9 +25,9 @@ type Progress struct {
 	drawn   int // lines of the picture that stand on the terminal
 	frame   int
 	pending strings.Builder // lines to print above the picture
-	sums    map[string]int  // ended pipelines by how they ended
-	first   string          // the pipeline that was told of first
-	several bool            // there are others beside it, or will be
+	sums    tally
+	first   string // the pipeline that was told of first
+	several bool   // there are others beside it, or will be
 }
 
 // activity is one job under way.
@@ -61,7 +60,7 @@ func NewProgress(s Screen) *Progress {
 }
 
 func newProgress(s Screen, now func() time.Time) *Progress {
-	return &Progress{s: s, now: now, runs: map[string]*runView{}, sums: map[string]int{}}
+	return &Progress{s: s, now: now, runs: map[string]*runView{}, sums: tally{}}
 }
 
 func (p *Progress) animate() {
@@ -118,21 +117,9 @@ func (p *Progress) Close() {
 	}
 }
 
-// Summary says how many pipelines ended and how; "" when none did.
-func (p *Progress) Summary() string {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	var parts []string
-	for _, how := range []string{"succeeded", "failed", "cancelled", "interrupted", "skipped"} {
-		if n := p.sums[how]; n > 0 {
-			parts = append(parts, fmt.Sprintf("%d %s", n, how))
-		}
-	}
-	return strings.Join(parts, ", ")
-}
-
 // follow keeps the list of runs and jobs under way.
 func (p *Progress) follow(e sse.Event) {
+	p.sums.note(e)
 	if n, ok := e.Fields["changes"].(int); ok && e.Type == sse.TypePlan && n > 1 {
 		p.several = true
 	}
@@ -190,22 +177,7 @@ func (p *Progress) forget(e sse.Event) {
 	p.jobs = kept
 	if e.Job == "" {
 		delete(p.runs, e.Run)
-		p.sums[outcome(e.Type)]++
 	}
-}
-
-func outcome(eventType string) string {
-	switch eventType {
-	case sse.TypePipelineComplete:
-		return "succeeded"
-	case sse.TypePipelineCancelled:
-		return "cancelled"
-	case sse.TypePipelineInterrupted:
-		return "interrupted"
-	case sse.TypePipelineSkipped:
-		return "skipped"
-	}
-	return "failed"
 }
 
 // print adds the event's line. Jobs are named by pipeline, too, as soon as there

@@ -101,7 +101,7 @@ func TestPipeGetsPlainLines(t *testing.T) {
 	if diff := cmp.Diff(strings.Split(want, "\n"), strings.Split(strings.ReplaceAll(out.String(), "hello started", "hello started"), "\n")); diff != "" {
 		t.Error(diff)
 	}
-	if got := p.Summary(); got != "1 failed" {
+	if got := p.Summary(); got != "Pipelines: 1 failed." {
 		t.Errorf("summary: %q", got)
 	}
 }
