@@ -34,6 +34,11 @@ func (m *mirror) update(ctx context.Context, open func(repoPaths) (*objectStore,
 		}
 	}
 	defer m.remote.hangUp()
+	if h, ok, err := m.unmoved(ctx, store); err != nil {
+		return plumbing.ZeroHash, m.explain(ctx, err)
+	} else if ok {
+		return m.settle([]plumbing.Hash{h}, open)
+	}
 	m.meter.allow(0)
 	session, adv, err := m.remote.advertised(ctx)
 	if err != nil {
@@ -64,6 +69,21 @@ func (m *mirror) update(ctx context.Context, open func(repoPaths) (*objectStore,
 		// The clone is damaged, or the server misjudged what is here: clone anew.
 	}
 	return m.reclone(ctx, session, adv, wants, open)
+}
+
+// unmoved asks for nothing but the ref that is followed, and tells whether all
+// that it leads to is here.
+func (m *mirror) unmoved(ctx context.Context, store *objectStore) (plumbing.Hash, bool, error) {
+	if _, err := store.follow(tipRef); err != nil || m.opt.Ref.Commit != "" {
+		return plumbing.ZeroHash, false, nil
+	}
+	m.meter.allow(maxPeek)
+	h, known, err := m.remote.peek(ctx, m.opt.Ref.name())
+	if err != nil || !known {
+		return plumbing.ZeroHash, false, err
+	}
+	_, err = resolveRef(store, m.opt.Ref, []plumbing.Hash{h})
+	return h, err == nil, nil
 }
 
 // bring gives the commit of another ref than the one that is followed, fetched

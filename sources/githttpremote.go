@@ -19,6 +19,7 @@ type httpRemote struct {
 	meter  *meter
 	given  http.RoundTripper // by the options
 	wire   tlsWire
+	old    int    // polls for which v2 is not tried again
 	secret string // as it was last read, to be kept out of errors
 }
 

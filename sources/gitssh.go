@@ -28,7 +28,8 @@ type sshRemote struct {
 	loc   Location
 	auth  GitAuth
 	meter *meter
-	line  *sshLine // of the present operation
+	line  *sshLine    // of the present operation
+	begun *sshSession // has the list of refs to come
 }
 
 func newSSHRemote(opt GitOptions, loc Location, m *meter) *sshRemote {
@@ -44,6 +45,7 @@ func (r *sshRemote) scrub(text string) string { return r.loc.scrub(text) }
 func (r *sshRemote) explain(error) error { return nil }
 
 func (r *sshRemote) hangUp() {
+	r.begun = nil
 	if r.line != nil {
 		r.line.close()
 		r.line = nil
@@ -51,7 +53,10 @@ func (r *sshRemote) hangUp() {
 }
 
 func (r *sshRemote) advertised(ctx context.Context) (transport.UploadPackSession, *packp.AdvRefs, error) {
-	s, err := r.begin(ctx)
+	s, err := r.begun, error(nil)
+	if r.begun = nil; s == nil {
+		s, err = r.begin(ctx, "")
+	}
 	if err != nil {
 		return nil, nil, err
 	}
@@ -60,7 +65,8 @@ func (r *sshRemote) advertised(ctx context.Context) (transport.UploadPackSession
 }
 
 // begin starts git-upload-pack, over the connection that is there or a new one.
-func (r *sshRemote) begin(ctx context.Context) (*sshSession, error) {
+// Protocol is the one that the server is asked to speak.
+func (r *sshRemote) begin(ctx context.Context, protocol string) (*sshSession, error) {
 	if r.line == nil {
 		line, err := r.dial(ctx)
 		if err != nil {
@@ -68,7 +74,7 @@ func (r *sshRemote) begin(ctx context.Context) (*sshSession, error) {
 		}
 		r.line = line
 	}
-	return r.line.start(r.meter, "git-upload-pack "+shellQuote(r.loc.remotePath()))
+	return r.line.start(r.meter, "git-upload-pack "+shellQuote(r.loc.remotePath()), protocol)
 }
 
 // sshLine is one connection, on which nothing but our own channels is opened.
@@ -134,19 +140,26 @@ func (l *sshLine) close() {
 }
 
 // start runs a command on the server.
-func (l *sshLine) start(m *meter, command string) (*sshSession, error) {
+func (l *sshLine) start(m *meter, command, protocol string) (*sshSession, error) {
 	channel, requests, err := l.conn.OpenChannel("session", nil)
 	if err != nil {
 		return nil, fmt.Errorf("the server opens no channel: %w", err)
 	}
 	s := &sshSession{line: l, command: command, channel: channel, heard: make(chan struct{})}
 	s.out = m.watched(l.ctx, channel, listLimit(), l.cut)
+	s.list = s.out
 	l.all.Go(func() { ssh.DiscardRequests(requests) })
 	l.all.Go(func() {
 		defer close(s.heard)
 		io.Copy(&s.said, channel.Stderr())
 	})
-	ok, err := channel.SendRequest("exec", true, ssh.Marshal(struct{ Command string }{command}))
+	if protocol != "" { // a server that does not take it speaks as it always did
+		_, err = channel.SendRequest("env", false, ssh.Marshal(struct{ Name, Value string }{"GIT_PROTOCOL", protocol}))
+	}
+	ok := false
+	if err == nil {
+		ok, err = channel.SendRequest("exec", true, ssh.Marshal(struct{ Command string }{command}))
+	}
 	if err == nil && !ok {
 		err = say(nil, "the server does not run git-upload-pack for this user; check the user in the address")
 	}
@@ -165,6 +178,7 @@ type sshSession struct {
 	used    bool
 	channel ssh.Channel
 	out     *meteredReader
+	list    io.Reader // of refs: out, perhaps with what was read of it already
 	said    complaint
 	heard   chan struct{} // closed when all of said is there
 	adv     *packp.AdvRefs
@@ -183,7 +197,7 @@ func (s *sshSession) AdvertisedReferencesContext(context.Context) (*packp.AdvRef
 		return s.adv, nil
 	}
 	adv := packp.NewAdvRefs()
-	err := adv.Decode(s.out)
+	err := adv.Decode(s.list)
 	switch {
 	case errors.Is(err, packp.ErrEmptyAdvRefs), err == nil && adv.IsEmpty():
 		return nil, transport.ErrEmptyRemoteRepository
@@ -224,7 +238,7 @@ func (s *sshSession) complain(err error) error {
 // be had; for another the command is run again.
 func (s *sshSession) UploadPack(ctx context.Context, req *packp.UploadPackRequest) (*packp.UploadPackResponse, error) {
 	if s.used {
-		again, err := s.line.start(s.out.meter, s.command)
+		again, err := s.line.start(s.out.meter, s.command, "")
 		if err != nil {
 			return nil, err
 		}

@@ -99,6 +99,29 @@ func TestSSHSelectsARef(t *testing.T) {
 	wantErr(t, err, `no branch "nope"; it has: main, side`)
 }
 
+// TestSSHPollAsksForOneRef sees what goes over the wire where the server lets
+// its users choose the protocol, and where it does not.
+func TestSSHPollAsksForOneRef(t *testing.T) {
+	t.Parallel()
+	for config, listed := range map[string]bool{"AcceptEnv GIT_PROTOCOL": false, "": true} {
+		r, server := sshServed(t, config)
+		manyRefs(t, r, 2000)
+		g := newGit(t, sources.GitOptions{URL: server.URL(r.Dir), Ref: sources.Ref{Branch: "main"}, Auth: keyAuth(server)})
+		one := snap(t, g)
+		server.Packets()
+		if got := snap(t, g); got.Revision != one.Revision {
+			t.Errorf("a poll without news is at %s", got.Revision)
+		}
+		said := server.Packets()
+		if got := strings.Contains(said, "refs/heads/b001999"); got != listed {
+			t.Errorf("%q: all refs are listed: %v, want %v", config, got, listed)
+		}
+		if n := strings.Count(said, one.Revision); n != 1 && !listed {
+			t.Errorf("%q: %d refs are listed, want one:\n%s", config, n, said)
+		}
+	}
+}
+
 // TestSSHAddresses reads the forms that people write, also seen from the home.
 func TestSSHAddresses(t *testing.T) {
 	t.Parallel()

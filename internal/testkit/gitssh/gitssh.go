@@ -77,7 +77,7 @@ PasswordAuthentication no
 KbdInteractiveAuthentication no
 PermitRootLogin prohibit-password
 UseDNS no
-SetEnv HOME=%[1]s SHLVL=1 GIT_CONFIG_NOSYSTEM=1
+SetEnv HOME=%[1]s SHLVL=1 GIT_CONFIG_NOSYSTEM=1 GIT_TRACE_PACKET=%[1]s/packets
 %[2]s
 `, s.dir, config)
 	s.write("sshd_config", []byte(config))
@@ -126,6 +126,16 @@ func (s *Server) start() bool {
 		}
 	}
 	return false
+}
+
+// Packets gives what has been said to and by Git since the last call, as
+// GIT_TRACE_PACKET has it.
+func (s *Server) Packets() string {
+	s.t.Helper()
+	text, err := os.ReadFile(s.Path("packets"))
+	s.check(err)
+	s.write("packets", nil)
+	return string(text)
 }
 
 // URL gives the ssh:// address of a path on the server.
