@@ -73,7 +73,7 @@ func (p *process) loadSettings(given values) (settings.Settings, error) {
 // serving tells the flags that only a daemon has a use for.
 func serving(flag string) bool {
 	switch flag {
-	case "host", "port", "socket", "admin-uid", "allow-origin", "allow-host", "insecure":
+	case "host", "port", "socket", "admin-uid", "allow-origin", "allow-host", "external-url", "insecure":
 		return true
 	}
 	return strings.HasPrefix(flag, "trigger-") || strings.HasPrefix(flag, "keep-")

@@ -46,6 +46,7 @@ func (s *Source) finish() (faults problem.List) {
 		faults = append(faults, s.at.fault("sources", "branch, tag and commit belong to a git source", "remove them, or follow the repository with git"))
 	}
 	faults = append(faults, s.Auth.check(s)...)
+	faults = append(faults, s.checkStatus()...)
 	if s.Interval == 0 {
 		s.Interval = DefaultInterval
 	}

@@ -25,7 +25,8 @@ type Settings struct {
 	AdminUIDs    []int             `json:"admin_uids,omitempty"` // local users who are admin beside root and the agent's own
 	AllowOrigins []string          `json:"allow_origins,omitempty"`
 	AllowHosts   []string          `json:"allow_hosts,omitempty"`
-	Insecure     bool              `json:"insecure,omitempty"` // serve beyond loopback without any token
+	ExternalURL  string            `json:"external_url,omitempty"` // where others reach the agent, for links
+	Insecure     bool              `json:"insecure,omitempty"`     // serve beyond loopback without any token
 	Docker       Docker            `json:"docker"`
 	Executor     string            `json:"executor"` // docker or host
 	Units        Units             `json:"units"`

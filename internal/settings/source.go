@@ -33,6 +33,8 @@ type Source struct {
 	Path     string            `json:"path,omitempty"` // slash-separated, below the root
 	Interval time.Duration     `json:"interval"`
 	Auth     Auth              `json:"auth,omitzero"`
+	Webhook  Webhook           `json:"webhook,omitzero"`
+	Status   Status            `json:"status,omitzero"`
 	Kinds    []string          `json:"kinds"`
 	Policy   Policy            `json:"policy"`
 	Units    SourceUnits       `json:"units,omitzero"`

@@ -2,6 +2,7 @@ package settings
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -29,6 +30,10 @@ var options = []option[Settings]{
 		func(s *Settings) *[]string { return &s.AllowOrigins }, origin),
 	list(option[Settings]{key: "allow_hosts", flag: "allow-host", meta: "NAME", usage: "Host header to answer beside loopback's; may be repeated"},
 		func(s *Settings) *[]string { return &s.AllowHosts }, nil),
+	{
+		key: "external_url", meta: "URL", usage: "where this agent is reached from elsewhere, for the links of commit statuses",
+		add: checked(func(s *Settings) *string { return &s.ExternalURL }, webAddress),
+	},
 	{
 		key: "insecure", shape: toggle, usage: "serve beyond loopback without any token: whoever reaches the port runs containers here",
 		add: on(func(s *Settings) *bool { return &s.Insecure }),
@@ -159,7 +164,7 @@ var sourceOptions = append([]option[Source]{
 	{key: "units.desired_state", flag: noFlag, add: choice(func(s *Source) *string { return &s.Units.Desired }, "inactive", "loaded", "launched")},
 	{key: "units.drift", flag: noFlag, add: choice(func(s *Source) *string { return &s.Units.Drift }, "repair", "report", "off")},
 	labels(option[Source]{key: "labels", flag: noFlag}, func(s *Source) *map[string]string { return &s.Labels }),
-}, authOptions()...)
+}, slices.Concat(authOptions(), hookOptions())...)
 
 // tokenOptions is the table of one element of `tokens`.
 var tokenOptions = []option[Token]{
