@@ -30,6 +30,7 @@ var Rows = []Row{
 		{"internal/failpoint", "writing an event is a step of the journal"},
 	}},
 	{Package: "sources"},
+	{Package: "sources/forge"},
 
 	{"runner", []Arrow{
 		{"internal/problem", "the faults of a pipeline are problems"},
@@ -227,6 +228,6 @@ var Libraries = []Library{
 	{"go.yaml.in", []string{"runner", "internal/settings"}, "their files are YAML"},
 	{"golang.org/x/crypto/ssh", []string{"netconf", "netconf/sim", "sources"}, "how a device or a Git server is reached is the session's secret, and the simulated device's"},
 	{"mvdan.cc/sh", nil, "the agent runs no script itself"},
-	{"net/http", []string{"fleetapi", "internal/api", "internal/api/client", "sse", "sources", "units/probe", "cmd/abide"}, "reconcile and runner never know HTTP; a probe may ask over it"},
+	{"net/http", []string{"fleetapi", "internal/api", "internal/api/client", "sse", "sources", "sources/forge", "units/probe", "cmd/abide"}, "reconcile and runner never know HTTP; a probe may ask over it"},
 	{"os/exec", []string{"runner/host", "units/probe", "units/systemd"}, "the agent itself executes nothing: a job's script runs in its executor; a probe may be a program, and only journalctl reads the journal"},
 }
