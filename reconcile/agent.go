@@ -61,6 +61,7 @@ type Agent struct {
 	busy      map[string]*activity
 	backoff   map[string]*trouble
 	explicit  map[string]bool
+	promises  map[string]*promise // by key: the changes of a saved plan that alone are carried out; nil: all
 	since     map[string]firstSeen
 	told      map[string]bool // problems that were published
 	observed  map[string]Observed

@@ -42,12 +42,13 @@ func (a *Agent) step(ctx context.Context) (next time.Time, pending int) {
 		if c.Operation == OpNone && a.due(c, w) {
 			lanes["skip"] = append(lanes["skip"], w)
 		}
-		if !c.Pending() {
+		if !c.Pending() || !a.promised(c) {
 			continue
 		}
 		pending++
 		if c.Operation == OpAdopt {
 			seen = append(seen, w)
+			a.keep(c)
 			continue
 		}
 		lane := a.lane(c)
@@ -117,6 +118,7 @@ func (a *Agent) start(ctx context.Context, lane string, batch []Work) {
 	var ops []store.Op
 	for _, w := range batch {
 		changes = append(changes, w.Change)
+		a.keep(w.Change)
 		key := w.Change.Kind + "/" + w.Change.Name
 		delete(a.explicit, key)
 		if w.Cause == "schedule" {

@@ -15,6 +15,8 @@ var (
 	// ErrConflict means that the present state forbids it: cancelling a run
 	// that ended, a name that two kinds share.
 	ErrConflict = errors.New("conflicts with the present state")
+	// ErrMoved means that a saved plan is out of date.
+	ErrMoved = errors.New("the plan is not up to date any more")
 	// ErrBusy means that a bound was reached, such as the queue of runs: ask
 	// again later.
 	ErrBusy = errors.New("too much is waiting")

@@ -132,6 +132,7 @@ func (a *Agent) Once(ctx context.Context) (bool, error) {
 		}
 	}
 	a.drain(a.Grace)
+	a.tellUnkept()
 	a.tellRest()
 	return a.allWell(), nil
 }

@@ -119,7 +119,8 @@ func (a *Agent) decide(key string, gone map[string]bool, now time.Time) Work {
 		c = Change{Kind: r.Kind, Name: r.Name, Source: r.Source, File: r.File, Revision: r.Revision, Digest: r.Digest, Problems: r.Problems}
 		s.Want, s.Broken, s.Manual = r.Digest, r.Broken(), r.Manual
 		s.Explicit, s.Observed = a.explicit[key], a.observed[r.Kind][r.Name]
-		if r.Schedule != nil && !a.once {
+		c.Found = s.Observed
+		if r.Schedule != nil && a.following { // turns are the loop's to take
 			turn, missed = a.turnOf(key, r, now)
 			s.Due, s.Turns = !turn.IsZero(), r.Turns
 		}

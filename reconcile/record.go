@@ -98,7 +98,8 @@ type Change struct {
 	Reason    string       `json:"reason"`             // "new", "changed since …", "failed before: …" as a sentence
 	Diff      string       `json:"diff,omitempty"`     // unified, for people
 	Digest    string       `json:"digest,omitempty"`   // what is wanted
-	Observed  string       `json:"observed,omitempty"` // the digest that it was planned against
+	Observed  string       `json:"observed,omitempty"` // the digest that it was planned against: what was last applied
+	Found     string       `json:"found,omitempty"`    // the digest of what is there, where the kind can tell
 	Next      []time.Time  `json:"next,omitempty"`     // of its schedule
 	Details   []string     `json:"details,omitempty"`  // "job deploy: condition is false now", …
 	Problems  problem.List `json:"problems,omitempty"`

@@ -60,6 +60,7 @@ func TestAYearOfCron(t *testing.T) {
 		t.Fatal(err)
 	}
 	<-a.lookAll(t.Context())
+	a.following = true
 	for end := now.AddDate(1, 0, 5); now.Before(end); {
 		next, _ := a.step(t.Context())
 		a.work.Wait()

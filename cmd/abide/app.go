@@ -36,7 +36,8 @@ type applyOptions struct {
 	// Settings holds the sources to follow, and in Files what runs in any case.
 	Settings settings.Settings
 	Daemon   bool
-	Stdin    io.Reader // what "-" among Settings.Files stands for
+	Plan     *reconcile.Plan // what alone is applied, and only as it stands there; nil: whatever there is to do
+	Stdin    io.Reader       // what "-" among Settings.Files stands for
 	// Show is given every event in the order of the log. It may be called from
 	// any goroutine, but not from two at once.
 	Show func(sse.Event)

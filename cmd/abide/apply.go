@@ -10,6 +10,7 @@ import (
 
 	"github.com/abide-agent/abide/internal/settings"
 	"github.com/abide-agent/abide/internal/terminal"
+	"github.com/abide-agent/abide/reconcile"
 	"github.com/abide-agent/abide/sse"
 )
 
@@ -28,16 +29,20 @@ tried again until it changes or is asked for with ` + "`" + name + ` retry` + "`
 
 Sources on the command line take the place of those in the settings file. At the
 first SIGTERM or SIGINT running jobs get --grace to finish and are then ended; a
-second one ends everything at once.`,
+second one ends everything at once.` + savedPlanText + `
+
+Exit codes: 0 done, 1 something failed, waits or moved since the plan, 2 wrong usage.`,
 		Example: example(name, `
 %s apply -f pipeline.yaml
 %s apply --git https://example.org/team/app.git --branch main --path deploy
+%s plan --git /srv/app.git --json >FILE || test $? = 2 && %s apply --git /srv/app.git --plan FILE
 %s apply --daemon --host 127.0.0.1 --port 8081 --git /srv/app.git
 %s apply --daemon --config /etc/abide.yaml`),
 		Args: noArgs,
 	}
 	cmd.Flags().SortFlags = false
 	daemon := cmd.Flags().Bool("daemon", false, "keep going: follow the sources and serve the API")
+	planFile := cmd.Flags().String("plan", "", "apply exactly the plan in `FILE`, or refuse; - stands for standard input")
 	given := bindSettings(cmd, func(string) bool { return true })
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		s, err := p.loadSettings(given)
@@ -47,7 +52,11 @@ second one ends everything at once.`,
 		if err := p.checkApply(given, s, *daemon); err != nil {
 			return err
 		}
-		return p.apply(cmd.Context(), s, *daemon)
+		plan, err := p.savedPlan(*planFile, s, *daemon)
+		if err != nil {
+			return err
+		}
+		return p.apply(cmd.Context(), s, *daemon, plan)
 	}
 	return cmd
 }
@@ -68,7 +77,7 @@ func (p *process) checkApply(given values, s settings.Settings, daemon bool) err
 	return nil
 }
 
-func (p *process) apply(ctx context.Context, s settings.Settings, daemon bool) error {
+func (p *process) apply(ctx context.Context, s settings.Settings, daemon bool, plan *reconcile.Plan) error {
 	screen := p.screen()
 	if daemon {
 		screen.Live = false // its output is a log, not a picture
@@ -80,7 +89,7 @@ func (p *process) apply(ctx context.Context, s settings.Settings, daemon bool) e
 		show = p.splitErrors(progress.Show)
 	}
 	exit, err := p.newApp(p).Apply(ctx, applyOptions{
-		Settings: s, Daemon: daemon, Stdin: p.in, Show: show, Warn: p.warn, Log: p.err,
+		Settings: s, Daemon: daemon, Plan: plan, Stdin: p.in, Show: show, Warn: p.warn, Log: p.err,
 	})
 	progress.Close()
 	if err != nil {

@@ -29,6 +29,11 @@ func (w wired) Apply(ctx context.Context, o applyOptions) (int, error) {
 		stop()
 		return code(err == nil), errors.Join(err, a.Close())
 	}
+	if o.Plan != nil {
+		if err := a.agent.Accept(ctx, *o.Plan); err != nil {
+			return exitFailed, errors.Join(err, a.Close())
+		}
+	}
 	a.pipelines.Recover()
 	endServices, err := a.beginServices(ctx)
 	if err != nil {
