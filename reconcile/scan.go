@@ -134,5 +134,8 @@ func readBounded(tree fs.FS, name string) ([]byte, error) {
 	if _, err := io.Copy(&b, io.LimitReader(f, MaxFileBytes+1)); err != nil {
 		return nil, err
 	}
+	if sources.IsLFSPointer(b.Bytes()) {
+		return nil, errors.New("it is a pointer of Git LFS, whose content is not in the repository and is not followed; keep the file in Git itself")
+	}
 	return b.Bytes(), nil
 }

@@ -54,6 +54,26 @@ func TestAFileThatCantBeReadIsNotGone(t *testing.T) {
 	})
 }
 
+// TestAPointerOfGitLFSIsNotTheFile: what it stands for is not in the repository,
+// so that what was last read stays in force.
+func TestAPointerOfGitLFSIsNotTheFile(t *testing.T) {
+	in(t, func(t *testing.T) {
+		files := map[string]string{"a.yaml": pipeline("a", "true")}
+		r := newRepo("r", files)
+		w := newWorld(t, r)
+		l := w.start()
+		expectRan(t, w, "a")
+		files["a.yaml"] = "version https://git-lfs.github.com/spec/v1\noid sha256:" + strings.Repeat("ab", 32) + "\nsize 9\n"
+		r.set(files)
+		settle()
+		a := status(t, l, "a")
+		if a.State != "broken" || a.Last == nil || a.Problems.Err() == nil || !strings.Contains(a.Problems.Err().Error(), "is a pointer of Git LFS") {
+			t.Errorf("the pointer: %+v", a)
+		}
+		l.end()
+	})
+}
+
 // TestAnIgnoreFileThatCantBeReadRunsNothing: what it keeps from running is not
 // known.
 func TestAnIgnoreFileThatCantBeReadRunsNothing(t *testing.T) {

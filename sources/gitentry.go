@@ -73,6 +73,9 @@ func (e *gitEntry) target() (string, error) {
 }
 
 func (e *gitEntry) child(name string) (entry, error) {
+	if e.rec.mode == filemode.Submodule {
+		return nil, say(fs.ErrNotExist, "it is in the submodule %q, which is another repository and is not followed; make that a source of its own, or put the file here", e.name())
+	}
 	names, err := e.names()
 	if err != nil {
 		return nil, err
