@@ -9,6 +9,7 @@ import (
 	"path"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/aymanbagabas/go-udiff"
@@ -62,6 +63,8 @@ type Pipelines struct {
 	// digests remembers what trees hold, so that many pipelines that copy the
 	// same files cost one walk.
 	digests runner.Digests
+
+	engineMissed atomic.Bool // it was told that there is none
 
 	mu    sync.Mutex
 	alive map[string]time.Time // when an engine last answered, by docker.host

@@ -114,6 +114,8 @@ func (k *Pipelines) list(ctx context.Context, host string, needed bool) ([]runne
 	list, err := exec.List(ctx, k.AgentID)
 	if err == nil || needed {
 		k.agent.degrade(part(exec, host), err)
+	} else if !k.engineMissed.Swap(true) { // only units or devices may be wanted: no fault, but worth a word
+		k.Publish(sse.Event{Type: sse.TypeLog, Level: sse.Warning, Message: "No pipeline can run for now: " + err.Error()})
 	}
 	return list, err
 }

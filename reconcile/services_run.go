@@ -137,8 +137,30 @@ func (k *Services) drop(name string) {
 	delete(k.asked, name)
 }
 
+// failureText is an error as anybody may read it: of a conflict with both values,
+// but for secret ones.
+func failureText(err error) string {
+	conflict, ok := errors.AsType[*device.ConflictError](err)
+	if !ok {
+		return err.Error()
+	}
+	var parts []string
+	for i, c := range conflict.Conflicts {
+		if i == mostConflicts {
+			parts = append(parts, fmt.Sprintf("and %d more", len(conflict.Conflicts)-i))
+			break
+		}
+		parts = append(parts, fmt.Sprintf("%s of device %s is %q for %s and %q for %s",
+			c.Path, c.Device, maskValue(c.Path, c.Values[0]), c.Owners[0], maskValue(c.Path, c.Values[1]), c.Owners[1]))
+	}
+	return "it is in conflict: " + strings.Join(parts, "; ") + "; change one of them"
+}
+
+// mostConflicts is how many of them are told one by one.
+const mostConflicts = 5
+
 func (k *Services) tellFailed(w Work, err error) {
-	k.tell(w, sse.TypeServiceFailed, sse.Error, fmt.Sprintf("Service %s failed: %v", w.Change.Name, err), map[string]any{"error": err.Error()})
+	k.tell(w, sse.TypeServiceFailed, sse.Error, fmt.Sprintf("Service %s failed: %s", w.Change.Name, failureText(err)), map[string]any{"error": failureText(err)})
 }
 
 func (k *Services) tell(w Work, typ, level, message string, fields map[string]any) {

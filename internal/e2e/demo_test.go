@@ -21,7 +21,7 @@ func TestDemo(t *testing.T) {
 	}
 	for _, says := range []string{
 		`clock\.service was process (\d+) and is process \d+, greeter@world\.service still is process \d+\.`,
-		`reason: it failed: exit-code, status 203`,
+		`reason: clock\.service failed \(exit-code\): .*\(exit code 203\)`,
 		`3 units removed\.\n\n== That took .*s\. Everything it made is gone again\.\n$`,
 	} {
 		if !regexp.MustCompile(says).Match(out) {

@@ -196,7 +196,7 @@ func TestSamples(t *testing.T) {
 		t.Run(s.name, func(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()
-			fill := strings.NewReplacer("{IMAGE: IMAGE", "{IMAGE: "+image, "IMAGE", image, "JOB", ownJob, "LATER", fmt.Sprint(time.Now().Unix()+2)).Replace
+			fill := strings.NewReplacer("{IMAGE: IMAGE", "{IMAGE: "+image, "IMAGE", image, "JOB", ownJob, "LATER", fmt.Sprint(time.Now().Unix()+4)).Replace
 			for name, text := range s.files {
 				write(t, filepath.Join(dir, name), fill(text))
 			}

@@ -306,8 +306,8 @@ func TestServicesAfterKill(t *testing.T) {
 		l.start()
 		l.expectUsers("after a kill", "eric:"+key)
 	}
-	out, code := l.cli("devices")
-	if code != 0 || strings.Count(out, "in-sync") != 3 {
-		t.Errorf("devices: %s", out)
-	}
+	l.eventually("all are in sync", func() bool {
+		out, code := l.cli("devices")
+		return code == 0 && strings.Count(out, "in-sync") == 3
+	})
 }

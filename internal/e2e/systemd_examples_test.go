@@ -36,7 +36,10 @@ func testExamples(t *testing.T, b *boxed) {
 	// In two steps: more than half of all at once would want --max-prune.
 	b.repo.git("rm", "-q", "-r", "units/clock.service", "units/clock.service.d", "units/ready.service")
 	b.push("away with some")
-	b.eventually("the clock has stopped", func() bool { return b.show("LoadState", "clock.service") == "not-found" })
+	b.eventually("the clock is gone and forgotten", func() bool {
+		out, _ := b.cli("status")
+		return b.show("LoadState", "clock.service") == "not-found" && !strings.Contains(out, "clock.service") && !strings.Contains(out, "ready.service")
+	})
 	b.repo.git("rm", "-q", "units/greeter@.service", "units/greeter@world.service")
 	b.push("and with the others")
 	b.eventually("nothing of them is left", func() bool {
