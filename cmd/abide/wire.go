@@ -43,6 +43,7 @@ type parts struct {
 	mu        sync.Mutex
 	executors map[string]runner.Executor
 	show      func(sse.Event) // nil: nobody looks on
+	stirred   chan struct{}   // capacity 1: something happened
 	closers   []func() error
 }
 
@@ -72,7 +73,7 @@ type wireOptions struct {
 // wire puts an agent together. It opens the state and the log and reads the
 // records; it looks at no source and starts nothing.
 func wire(ctx context.Context, o wireOptions) (a *parts, err error) {
-	a = &parts{settings: o.settings, warn: o.warn, show: o.show, executors: map[string]runner.Executor{}}
+	a = &parts{settings: o.settings, warn: o.warn, show: o.show, executors: map[string]runner.Executor{}, stirred: make(chan struct{}, 1)}
 	defer func() {
 		if err != nil {
 			_ = a.Close()
@@ -151,6 +152,12 @@ func (a *parts) pipelineConfig() reconcile.PipelineConfig {
 // under one lock, so that a command's output has the order of the log, and a
 // slow terminal slows its own jobs rather than losing their lines.
 func (a *parts) publish(e sse.Event) {
+	if e.Type != sse.TypeLog {
+		select {
+		case a.stirred <- struct{}{}:
+		default:
+		}
+	}
 	if a.show == nil {
 		a.log.Publish(e)
 		return

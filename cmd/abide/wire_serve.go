@@ -33,6 +33,11 @@ func (a *parts) serve(ctx context.Context, o applyOptions) error {
 	if err != nil {
 		return err
 	}
+	forges, err := a.openForges(ctx)
+	if err != nil {
+		return err
+	}
+	server.MountHooks(forges)
 	listeners, err := a.listen(ctx)
 	if err != nil {
 		return err
@@ -50,6 +55,7 @@ func (a *parts) serve(ctx context.Context, o applyOptions) error {
 	if err != nil {
 		return err
 	}
+	defer forges.begin(ctx)()
 	a.greet(listeners)
 	a.pipelines.Recover()
 	err = a.agent.Run(ctx)

@@ -180,6 +180,7 @@ var Rows = []Row{
 		{"runner/docker", "wiring"},
 		{"runner/host", "wiring"},
 		{"sources", "wiring"},
+		{"sources/forge", "wiring"},
 		{"sse", "wiring"},
 		{"units", "wiring"},
 		{"units/process", "wiring"},
