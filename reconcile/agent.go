@@ -61,7 +61,8 @@ type Agent struct {
 	busy      map[string]*activity
 	backoff   map[string]*trouble
 	explicit  map[string]bool
-	promises  map[string]*promise // by key: the changes of a saved plan that alone are carried out; nil: all
+	left      map[string]time.Time // when what is gone was found to be; see leave
+	promises  map[string]*promise  // by key: the changes of a saved plan that alone are carried out; nil: all
 	since     map[string]firstSeen
 	told      map[string]bool // problems that were published
 	observed  map[string]Observed
@@ -88,7 +89,8 @@ type sourceState struct {
 	turn    chan struct{} // capacity 1: held by the one look that is under way
 	snap    *sources.Snapshot
 	desired Desired
-	looked  bool // at least one look is over
+	looked  bool      // at least one look is over
+	began   time.Time // when the last look that is over began
 	status  SourceStatus
 }
 
@@ -114,7 +116,7 @@ func New(ctx context.Context, c Config) (*Agent, error) {
 	a := &Agent{
 		Config: c, kinds: map[string]Kind{}, started: c.Now(), wake: make(chan struct{}, 1),
 		sources: map[string]*sourceState{}, want: map[string]*Resource{}, records: map[string]Record{}, claims: map[string]string{},
-		holds: map[string]Hold{}, pins: map[string]Hold{}, marks: map[string]mark{}, busy: map[string]*activity{}, backoff: map[string]*trouble{}, explicit: map[string]bool{},
+		holds: map[string]Hold{}, pins: map[string]Hold{}, marks: map[string]mark{}, busy: map[string]*activity{}, backoff: map[string]*trouble{}, explicit: map[string]bool{}, left: map[string]time.Time{},
 		since: map[string]firstSeen{}, told: map[string]bool{}, observed: map[string]Observed{}, broken: map[string]error{},
 	}
 	a.ctx, a.stop = context.WithCancelCause(context.WithoutCancel(ctx))

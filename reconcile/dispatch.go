@@ -305,6 +305,9 @@ func (a *Agent) nextLook(began time.Time) (next time.Time) {
 			next = t
 		}
 	}
+	for _, t := range a.left {
+		sooner(t.Add(patience))
+	}
 	for key, t := range a.backoff {
 		if _, recorded := a.records[key]; recorded || a.want[key] != nil {
 			sooner(t.until)

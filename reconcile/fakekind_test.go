@@ -20,6 +20,7 @@ type fakeKind struct {
 
 	mu   sync.Mutex
 	have Observed
+	sick map[string]string // what is there instead of what is applied
 	did  []string
 }
 
@@ -81,11 +82,29 @@ func (k *fakeKind) Apply(_ context.Context, batch []Work, report func(Work, Outc
 				o = Outcome{Rejected: w.Change.Digest}
 			} else if k.have != nil {
 				k.have[w.Change.Name] = w.Change.Digest
+				if digest := k.sick[w.Change.Name]; digest != "" {
+					o.Last.Result, k.have[w.Change.Name] = Failed, digest
+				}
 			}
 		}
 		k.mu.Unlock()
 		report(w, o)
 	}
+}
+
+// count gives how many are there.
+func (k *fakeKind) count() int {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return len(k.have)
+}
+
+// spoil makes what is there of a resource another digest, whatever is applied.
+func (k *fakeKind) spoil(name, digest string) {
+	k.set(name, digest)
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.sick = map[string]string{name: digest}
 }
 
 // take gives what was done, sorted.

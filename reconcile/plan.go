@@ -126,6 +126,7 @@ func (a *Agent) decide(key string, gone map[string]bool, now time.Time) Work {
 		}
 	} else if s.Guarded, s.Gone = gone[key]; s.Gone {
 		c.Revision = a.sources[rec.Source].snap.Revision // the one without it
+		s.Blocked = a.elsewhere(key, now)
 	} else {
 		s.Unread, c.Problems = a.unread(rec)
 	}

@@ -13,6 +13,8 @@ import (
 type sending struct{ *fakeKind }
 
 func (k sending) Render(_ context.Context, works []Work) (out []DevicePlan) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
 	for _, w := range works {
 		out = append(out, DevicePlan{Device: "of-" + w.Change.Name, XML: "<" + k.have["device"] + ">"})
 	}

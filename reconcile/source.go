@@ -45,7 +45,13 @@ func (a *Agent) watch(ctx context.Context, s *sourceState) {
 func (a *Agent) look(ctx context.Context, s *sourceState) {
 	select {
 	case s.turn <- struct{}{}:
-		defer func() { <-s.turn }()
+		began := a.Now()
+		defer func() {
+			a.mu.Lock()
+			s.began = began
+			a.mu.Unlock()
+			<-s.turn
+		}()
 	case <-ctx.Done():
 		return
 	}
@@ -165,8 +171,12 @@ func (a *Agent) looked(ctx context.Context, s *sourceState, snap *sources.Snapsh
 	a.remerge()
 	ops := append(a.adoptRecords(), a.marked(s)...)
 	subject, problems := s.status.Subject, a.untold()
+	others := a.leave()
 	changes, works := a.plan()
 	a.mu.Unlock()
+	for _, other := range others {
+		a.kick(other)
+	}
 	_ = a.commit(ctx, ops...)
 	a.tellLook(name, snap, d, subject, was)
 	a.tellProblems(problems)
