@@ -87,7 +87,7 @@ type sshLine struct {
 
 // dial connects and logs in.
 func (r *sshRemote) dial(ctx context.Context) (*sshLine, error) {
-	config, done, err := r.auth.sshConfig(ctx, r.loc)
+	config, done, err := r.auth.sshConfig(ctx, r.loc, time.Now().Add(r.meter.stall))
 	if err != nil {
 		return nil, err
 	}

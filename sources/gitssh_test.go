@@ -225,6 +225,21 @@ func TestSSHAgent(t *testing.T) {
 	}
 }
 
+// TestSSHAgentThatIsSilent is not waited for without end.
+func TestSSHAgentThatIsSilent(t *testing.T) {
+	t.Parallel()
+	r, server := sshServed(t, "")
+	dir, err := os.MkdirTemp("", "agent")
+	check(t, err)
+	defer os.RemoveAll(dir)
+	l, err := net.Listen("unix", filepath.Join(dir, "s"))
+	check(t, err)
+	defer l.Close()
+	auth := sources.GitAuth{SSHAgentSocket: l.Addr().String(), KnownHostsFile: server.KnownHosts}
+	_, err = newGit(t, sources.GitOptions{URL: server.URL(r.Dir), Auth: auth, Timeout: 50 * time.Millisecond}).Snapshot(t.Context())
+	wantErr(t, err, "the SSH agent gives no keys", "ssh_key_file")
+}
+
 // TestSSHRefusals takes a source that works, makes the login fail in each way
 // that it can, and expects words, the last commit to be there, and a mended
 // login to do.

@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"time"
 
 	"golang.org/x/crypto/ssh"
 	"golang.org/x/crypto/ssh/agent"
@@ -19,8 +20,9 @@ func (a GitAuth) sshMeans() string {
 	return "that the server knows a key of the SSH agent, or name one with ssh_key_file"
 }
 
-// sshConfig gives what a login needs, and what to call when it is over.
-func (a GitAuth) sshConfig(ctx context.Context, loc Location) (*ssh.ClientConfig, func(), error) {
+// sshConfig gives what a login needs, and what to call when it is over. An agent
+// has until then to answer and to sign.
+func (a GitAuth) sshConfig(ctx context.Context, loc Location, until time.Time) (*ssh.ClientConfig, func(), error) {
 	check, algorithms, err := a.hostKeys(loc)
 	if err != nil {
 		return nil, nil, err
@@ -34,7 +36,7 @@ func (a GitAuth) sshConfig(ctx context.Context, loc Location) (*ssh.ClientConfig
 		config.Auth = []ssh.AuthMethod{ssh.PublicKeys(signer)}
 		return config, func() {}, nil
 	}
-	signers, done, err := a.askAgent(ctx)
+	signers, done, err := a.askAgent(ctx, until)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -67,7 +69,7 @@ func (a GitAuth) sshKey() (ssh.Signer, error) {
 }
 
 // askAgent gives the keys of the SSH agent, which sign until done is called.
-func (a GitAuth) askAgent(ctx context.Context) (_ []ssh.Signer, done func(), err error) {
+func (a GitAuth) askAgent(ctx context.Context, until time.Time) (_ []ssh.Signer, done func(), err error) {
 	const instead = "start one, or name a private key with ssh_key_file"
 	socket := a.SSHAgentSocket
 	if socket == "" {
@@ -82,6 +84,10 @@ func (a GitAuth) askAgent(ctx context.Context) (_ []ssh.Signer, done func(), err
 	}
 	stop := context.AfterFunc(ctx, func() { conn.Close() })
 	done = func() { stop(); conn.Close() }
+	if err := conn.SetDeadline(until); err != nil {
+		done()
+		return nil, nil, say(nil, "the SSH agent cannot be reached: %v; %s", err, instead)
+	}
 	signers, err := agent.NewClient(conn).Signers()
 	switch {
 	case err != nil:
