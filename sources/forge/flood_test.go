@@ -78,14 +78,14 @@ func TestFlood(t *testing.T) {
 			t.Errorf("memory grew from %d to %d bytes", before, after)
 		}
 		time.Sleep(10 * every)
+		cancel()
+		<-done
 		if n := looks.Load(); n < seconds || n > seconds+1 {
 			t.Errorf("%d looks in %d windows", n, seconds)
 		}
 		if n := len(seen.kept["app"]); n != maxKeys*keySize {
 			t.Errorf("%d bytes are kept over a restart", n)
 		}
-		cancel()
-		<-done
 	})
 }
 
