@@ -87,19 +87,31 @@ func (p *report) markdown() string {
 	b.WriteString("\n\n")
 	b.WriteString(tableHead())
 	for _, part := range p.parts {
-		fmt.Fprintf(&b, "| **%s** (`-only %s`) | | | | | |\n", part.subject.about, part.subject.name)
-		if part.notRun != "" {
-			b.WriteString(row{What: "**not run**: " + part.notRun, Open: true}.markdown())
-		}
-		for _, r := range part.rows {
-			b.WriteString(r.markdown())
-		}
+		b.WriteString(part.markdown(""))
 	}
 	return b.String()
 }
 
-// write puts the run between the marks of the document.
-func (p *report) write(name string) error {
+// markdown gives the part's rows under its heading, with a remark under that
+// where there is one.
+func (p part) markdown(remark string) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "| **%s** (`-only %s`) | | | | | |\n", p.subject.about, p.subject.name)
+	if remark != "" {
+		fmt.Fprintf(&b, "| *%s* | | | | | |\n", remark)
+	}
+	if p.notRun != "" {
+		b.WriteString(row{What: "**not run**: " + p.notRun, Open: true}.markdown())
+	}
+	for _, r := range p.rows {
+		b.WriteString(r.markdown())
+	}
+	return b.String()
+}
+
+// write puts the run between the marks of the document; one that is not whole,
+// into the parts that it measured.
+func (p *report) write(name string, whole bool) error {
 	text, err := os.ReadFile(name)
 	if err != nil {
 		return fmt.Errorf("%w; run it at the top of the project", err)
@@ -109,7 +121,11 @@ func (p *report) write(name string) error {
 	if !ok || !ended {
 		return fmt.Errorf("%s has lost its marks %q and %q; put them back", name, markBegin, markEnd)
 	}
-	return os.WriteFile(name, []byte(string(head)+markBegin+"\n"+p.markdown()+"\n"+markEnd+string(tail)), 0o644)
+	table := p.markdown()
+	if before, _, _ := bytes.Cut(rest, []byte(markEnd)); !whole {
+		table = p.mend(string(before))
+	}
+	return os.WriteFile(name, []byte(string(head)+markBegin+"\n"+strings.Trim(table, "\n")+"\n\n"+markEnd+string(tail)), 0o644)
 }
 
 // output runs a command for a fact about the run; one that is missing is no
