@@ -26,6 +26,7 @@ type catalogue struct {
 	visible   string // digest of what service code sees of the devices
 	templates map[string]*codeFile
 	models    *service.Models         // nil: the source has no YANG
+	judged    string                  // the files and models that faults are of; "": it can't be told
 	faults    map[string]problem.List // of instances, by their models
 }
 
@@ -48,6 +49,7 @@ type catalogues struct {
 
 // compiled are the models of services with what was said of them.
 type compiled struct {
+	digest   string // of the models' texts
 	models   *service.Models
 	warnings problem.List
 }
@@ -105,7 +107,7 @@ func (c *catalogues) change(source string, f func(*catalogue)) {
 
 // putCode replaces one source's templates and models by what its snapshot holds,
 // and gives what is wrong with the models.
-func (c *catalogues) putCode(snap *sources.Snapshot, names []string, all []service.Instance) problem.List {
+func (c *catalogues) putCode(snap *sources.Snapshot, names []string, all []service.Instance, hashes []string) problem.List {
 	templates := map[string]*codeFile{}
 	var models []yang.Module
 	for _, name := range names {
@@ -132,15 +134,39 @@ func (c *catalogues) putCode(snap *sources.Snapshot, names []string, all []servi
 			}
 		}
 	}
-	schema, warnings := c.compile(models)
+	by := c.compile(models)
+	was := c.get(snap.Source)
+	judged := judgedBy(by.digest, hashes)
+	faults := was.faults
+	if judged == "" || judged != was.judged {
+		faults = judge(by.models, all)
+	}
+	c.change(snap.Source, func(cat *catalogue) {
+		cat.templates, cat.models, cat.judged, cat.faults = templates, by.models, judged, faults
+	})
+	return slices.Clone(by.warnings)
+}
+
+// judgedBy identifies what instances are judged by and which; "" where that can't
+// be told.
+func judgedBy(models string, hashes []string) string {
+	for _, h := range hashes {
+		if strings.HasSuffix(h, "\x00") {
+			return ""
+		}
+	}
+	return fmt.Sprintf("%s %q", models, hashes)
+}
+
+// judge holds all instances against the models, and gives the faults of each.
+func judge(schema *service.Models, all []service.Instance) map[string]problem.List {
 	faults := schema.Validate(all)
 	if rest := faults[""]; len(rest) > 0 { // nobody can say whose they are: everybody's
 		for _, i := range all {
 			faults[i.Name()] = append(faults[i.Name()], rest...)
 		}
 	}
-	c.change(snap.Source, func(cat *catalogue) { cat.templates, cat.models, cat.faults = templates, schema, faults })
-	return warnings
+	return faults
 }
 
 // ofServices says whether a file may belong to the services: directly in the
@@ -189,9 +215,9 @@ func templateProblem(file string, err error) problem.Problem {
 }
 
 // compile gives the models of services, once for the same texts.
-func (c *catalogues) compile(models []yang.Module) (*service.Models, problem.List) {
+func (c *catalogues) compile(models []yang.Module) compiled {
 	if len(models) == 0 {
-		return nil, nil
+		return compiled{}
 	}
 	h := sha256.New()
 	for _, m := range models {
@@ -202,13 +228,14 @@ func (c *catalogues) compile(models []yang.Module) (*service.Models, problem.Lis
 	defer c.mu.Unlock()
 	known, ok := c.known[key]
 	if !ok {
+		known.digest = key
 		known.models, known.warnings = service.NewModels(models)
 		if len(c.known) > 32 {
 			clear(c.known)
 		}
 		c.known[key] = known
 	}
-	return known.models, slices.Clone(known.warnings)
+	return known
 }
 
 // visibleDigest identifies what service code sees of the devices: when it

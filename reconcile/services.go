@@ -122,6 +122,7 @@ type serviceSpec struct {
 type parsedServices struct {
 	names  []string
 	by     map[string]service.Instance
+	texts  map[string][]byte // of the instances, as people read them
 	faults problem.List
 }
 
@@ -138,10 +139,11 @@ func (k *Services) Claims(file File) (bool, string) { return claimsRoot(file.Dat
 // Parse implements [Kind].
 func (k *Services) Parse(file File) any {
 	list, faults := service.ParseServices(file.Path, file.Data)
-	p := parsedServices{by: make(map[string]service.Instance, len(list)), faults: faults}
+	p := parsedServices{by: make(map[string]service.Instance, len(list)), texts: make(map[string][]byte, len(list)), faults: faults}
 	for _, i := range list {
-		p.names = append(p.names, i.Name())
-		p.by[i.Name()] = i
+		name := i.Name()
+		p.names = append(p.names, name)
+		p.by[name], p.texts[name] = i, []byte(i.Config.Pretty())
 	}
 	return p
 }
@@ -155,20 +157,21 @@ func (k *Services) Split(_ File, parsed any) ([]string, problem.List) {
 // Gather implements [Gatherer].
 func (k *Services) Gather(snap *sources.Snapshot, names []string, mine []Parsed) problem.List {
 	var all []service.Instance
+	var hashes []string
 	for _, m := range mine {
+		hashes = append(hashes, m.File.Path+"\x00"+m.File.Hash)
 		p := m.Parsed.(parsedServices)
 		for _, name := range p.names {
 			all = append(all, p.by[name])
 		}
 	}
-	return k.cat.putCode(snap, names, all)
+	return k.cat.putCode(snap, names, all, hashes)
 }
 
 // Load implements [Kind].
 func (k *Services) Load(snap *sources.Snapshot, file File, parsed any, policy Policy) Resource {
-	i := parsed.(parsedServices).by[file.As]
+	i, text := parsed.(parsedServices).by[file.As], parsed.(parsedServices).texts[file.As]
 	cat := k.cat.get(snap.Source)
-	text := []byte(i.Config.Pretty())
 	r := Resource{Kind: ServiceKind, Name: i.Name(), Text: text, Problems: cat.faults[i.Name()]}
 	if by, fault := cat.models.Named(i); fault != nil {
 		r.Problems = append(r.Problems[:len(r.Problems):len(r.Problems)], *fault)
