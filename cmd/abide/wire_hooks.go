@@ -65,7 +65,11 @@ func (a *parts) openForges(ctx context.Context) (*forges, error) {
 		if shared[o.API+" "+o.Repository+" "+o.Context] > 1 {
 			o.Context += "/" + o.Source // else the last of them to speak would speak for all
 		}
-		f.reporters[o.Source] = forge.NewReporter(o)
+		r, err := forge.NewReporter(o)
+		if err != nil {
+			return nil, fmt.Errorf("source %s: %w", o.Source, err)
+		}
+		f.reporters[o.Source] = r
 	}
 	f.receiver = forge.NewReceiver(ctx, forge.ReceiverOptions{
 		Hooks: hooks, Look: a.agent.Look, Seen: seen{a.store}, Every: hookEvery, Note: a.warn,
@@ -74,7 +78,7 @@ func (a *parts) openForges(ctx context.Context) (*forges, error) {
 }
 
 func (a *parts) reporter(s settings.Source) (o forge.ReporterOptions, err error) {
-	o = forge.ReporterOptions{Source: s.Name, TokenFile: s.Status.TokenFile, Context: s.Status.Context, Note: a.warn}
+	o = forge.ReporterOptions{Source: s.Name, TokenFile: s.Status.TokenFile, CAFile: s.Auth.CAFile, Context: s.Status.Context, Note: a.warn}
 	if o.Context == "" {
 		host, err := os.Hostname()
 		if err != nil {

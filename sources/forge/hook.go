@@ -84,7 +84,7 @@ func (r *Receiver) Deliver(source string, header http.Header, body io.Reader) (s
 	}
 	p := proofOf(header)
 	if p.none() {
-		return "", ErrUnproven
+		return "", r.unproven(h)
 	}
 	secrets, err := hookSecrets(h.SecretFile)
 	if err != nil {
@@ -107,7 +107,7 @@ func (r *Receiver) Deliver(source string, header http.Header, body io.Reader) (s
 }
 
 func (r *Receiver) unproven(h *hook) error {
-	r.note(h, "a delivery was refused", errors.New("its signature or token is not that of the secret; give the forge the secret that the file holds"))
+	r.note(h, "a delivery was refused", errors.New("its signature or token is missing, or not that of the secret; give the forge the secret that the file holds"))
 	return ErrUnproven
 }
 

@@ -3,12 +3,15 @@ package forge
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
+	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -26,15 +29,27 @@ const (
 	maxAsked = time.Hour
 )
 
-// newClient makes the client of one reporter. It follows no redirect: the token
-// is for the server that the settings mean.
-func newClient() *http.Client {
+// newClient makes the client of one reporter, which trusts those who signed the
+// certificates in caFile, or else whom the system trusts. It follows no redirect:
+// the token is for the server that the settings mean.
+func newClient(caFile string) (*http.Client, error) {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.MaxIdleConns, transport.MaxResponseHeaderBytes = 1, maxAnswer
+	if caFile != "" {
+		pem, err := os.ReadFile(caFile)
+		if err != nil {
+			return nil, fmt.Errorf("the certificates of authorities can't be read: %w; check auth.ca_file", err)
+		}
+		pool := x509.NewCertPool()
+		if !pool.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("the file %s holds no certificate in PEM; check auth.ca_file", caFile)
+		}
+		transport.TLSClientConfig = &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
+	}
 	return &http.Client{
 		Timeout: postTime, Transport: transport,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
+	}, nil
 }
 
 // refused is an answer other than that the status was taken.

@@ -35,6 +35,7 @@ type ReporterOptions struct {
 	API        string // as Locate gives it
 	Repository string // OWNER/NAME
 	TokenFile  string // read anew for every status
+	CAFile     string // authorities (PEM) that alone may sign the server's certificate; empty: those of the system
 	Context    string // tells the statuses of one agent from those of others
 	Note       func(string)
 	Rand       func() float64 // in [0,1), spreads retries
@@ -58,16 +59,19 @@ type Reporter struct {
 	noted string
 }
 
-// NewReporter makes a reporter. It sends nothing before Run.
-func NewReporter(o ReporterOptions) *Reporter {
+// NewReporter makes a reporter. It sends nothing before Run. Its error is that of
+// the CAFile.
+func NewReporter(o ReporterOptions) (*Reporter, error) {
 	r := &Reporter{o: o, client: o.Client, wake: make(chan struct{}, 1)}
-	if r.client == nil {
-		r.client = newClient()
-	}
 	if r.o.Rand == nil {
 		r.o.Rand = rand.Float64
 	}
-	return r
+	if r.client != nil {
+		return r, nil
+	}
+	var err error
+	r.client, err = newClient(o.CAFile)
+	return r, err
 }
 
 // Set says how the newest commit fares. It never blocks.

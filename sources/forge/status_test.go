@@ -58,6 +58,12 @@ func (f *fakeForge) RoundTrip(r *http.Request) (*http.Response, error) {
 	return &http.Response{StatusCode: status, Header: header, Body: io.NopCloser(strings.NewReader(statusSecret)), Request: r}, nil
 }
 
+func (f *fakeForge) times() []time.Duration {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Clone(f.asked)
+}
+
 func (f *fakeForge) taken() []string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -71,13 +77,19 @@ func report(t *testing.T, f *fakeForge, token string, test func(r *Reporter, not
 	synctest.Test(t, func(t *testing.T) {
 		var mu sync.Mutex
 		var told []string
-		client := newClient()
+		client, err := newClient("")
+		if err != nil {
+			t.Fatal(err)
+		}
 		client.Transport = f
-		r := NewReporter(ReporterOptions{
+		r, err := NewReporter(ReporterOptions{
 			Source: "app", API: "https://git.example.org/api/v1", Repository: "team/app", TokenFile: path, Context: "abide/here",
 			Rand: func() float64 { return 0 }, Client: client,
 			Note: func(s string) { mu.Lock(); told = append(told, s); mu.Unlock() },
 		})
+		if err != nil {
+			t.Fatal(err)
+		}
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan struct{})
 		go func() {
@@ -155,7 +167,7 @@ func TestLastStateWins(t *testing.T) {
 			r.Set(Status{"aaaa", []State{Pending, Success, Failure}[i%3], fmt.Sprint(i), ""})
 			time.Sleep(time.Second)
 		}
-		tries := len(f.asked)
+		tries := len(f.times())
 		if tries < 10 || tries > 16 {
 			t.Errorf("%d tries in an hour", tries)
 		}
@@ -207,8 +219,8 @@ func TestRefusals(t *testing.T) {
 			r.Set(Status{"aaaa", Success, "", ""})
 			time.Sleep(2 * time.Hour)
 			expectTaken(t, f, "success aaaa")
-			if len(f.asked) != 2 || f.asked[1] != tt.wait {
-				t.Errorf("%d %s: asked at %v, want again after %v", tt.status, tt.header, f.asked, tt.wait)
+			if asked := f.times(); len(asked) != 2 || asked[1] != tt.wait {
+				t.Errorf("%d %s: asked at %v, want again after %v", tt.status, tt.header, asked, tt.wait)
 			}
 			if text := notes(); !strings.Contains(text, tt.says) || strings.Contains(text, statusSecret) {
 				t.Errorf("%d: the operator was told %q", tt.status, text)
@@ -240,8 +252,8 @@ func TestTokenFile(t *testing.T) {
 		report(t, f, bad, func(r *Reporter, notes func() string) {
 			r.Set(Status{"aaaa", Success, "", ""})
 			synctest.Wait()
-			if len(f.asked) != 0 || !strings.Contains(notes(), "status token") || bad != "" && strings.Contains(notes(), bad) {
-				t.Errorf("%q: %d requests, the operator was told %q", bad, len(f.asked), notes())
+			if len(f.times()) != 0 || !strings.Contains(notes(), "status token") || bad != "" && strings.Contains(notes(), bad) {
+				t.Errorf("%q: %d requests, the operator was told %q", bad, len(f.times()), notes())
 			}
 		})
 	}
