@@ -179,13 +179,14 @@ func (a *Agent) ended(ctx context.Context, w Work, o Outcome) {
 	}
 	a.mu.Lock()
 	delete(a.backoff, key)
+	asked := a.askedMeanwhile(key, w)
 	a.mu.Unlock()
 	if w.Change.Operation == OpRemove {
 		a.forget(ctx, w)
 		return
 	}
 	if o.Rejected != "" {
-		a.reject(ctx, key, o.Rejected)
+		a.reject(ctx, key, o.Rejected, asked)
 		return
 	}
 	if o.Last.Digest == "" {
@@ -195,7 +196,24 @@ func (a *Agent) ended(ctx context.Context, w Work, o Outcome) {
 	if !o.Kept {
 		applied = w.Resource.Text
 	}
-	_ = a.commit(ctx, a.Recorded(w.Change.Kind, w.Change.Name, o.Last, applied)...)
+	a.mu.Lock()
+	ops := a.recorded(w.Change.Kind, w.Change.Name, o.Last, applied)
+	if rec, ok := a.records[key]; ok && asked != nil {
+		rec.Retry = asked
+		a.records[key] = rec
+	}
+	a.mu.Unlock()
+	_ = a.commit(ctx, ops...)
+}
+
+// askedMeanwhile gives the request that somebody made while the work was under
+// way: its end is none for that. The caller holds mu.
+func (a *Agent) askedMeanwhile(key string, w Work) *Request {
+	now := a.records[key].Retry
+	if now == nil || w.Record.Retry != nil && *now == *w.Record.Retry {
+		return nil
+	}
+	return now
 }
 
 // Recorded changes the record of a resource after an attempt and gives the
@@ -228,10 +246,10 @@ func (a *Agent) recorded(kind, name string, last Last, applied []byte) []store.O
 }
 
 // reject records that a digest was rolled back.
-func (a *Agent) reject(ctx context.Context, key, digest string) {
+func (a *Agent) reject(ctx context.Context, key, digest string, asked *Request) {
 	a.mu.Lock()
 	rec := a.records[key]
-	rec.Rejected, rec.Retry = digest, nil
+	rec.Rejected, rec.Retry = digest, asked
 	a.records[key] = rec
 	a.failed = true
 	a.mu.Unlock()

@@ -436,6 +436,37 @@ func TestPlanShowsDevices(t *testing.T) {
 	})
 }
 
+// A retry that is asked for while a batch is under way is one all the same.
+func TestRetryWhileUnderWay(t *testing.T) {
+	in(t, func(t *testing.T) {
+		w := newServiceWorld(t, newRepo("r", map[string]string{"devices/lab.xml": lab, "services/motd.tmpl": motdTemplate, "services/a.xml": instancesOf("one", "hi")}))
+		var l *life
+		asked := false
+		w.devices.answer = func(device.Change) device.Result {
+			if !asked {
+				asked = true
+				if err := l.Retry(t.Context(), "service/motd[one]", "me"); err != nil {
+					t.Error(err)
+				}
+			}
+			return device.Result{}
+		}
+		s, d := NewServices(ServiceConfig{Devices: w.devices, Mode: device.All, Publish: w.publish, Timeout: time.Minute, Wait: time.Second})
+		l = w.wake(func(c *Config) { c.Kinds = []Kind{s, d} })
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error)
+		go func() { done <- l.Agent.Run(ctx) }()
+		settle()
+		w.expectApplied("motd[one]@d1=hi", "motd[one]@d1=hi")
+		time.Sleep(time.Hour)
+		w.expectApplied()
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 func TestHeldServices(t *testing.T) {
 	in(t, func(t *testing.T) {
 		w := newServiceWorld(t, newRepo("r", map[string]string{"devices/lab.xml": lab, "services/motd.tmpl": motdTemplate, "services/a.xml": instancesOf("one", "hi")}))
