@@ -174,6 +174,7 @@ func TestTenDevices(t *testing.T) {
 	l.eventually("all have it", func() bool { return l.all(-1, key) })
 	normal := time.Since(begin)
 	t.Logf("each by itself: on all after %v", normal.Round(10*time.Millisecond))
+	l.idle() // what all have may have yet to be confirmed
 	alone := func(at int, op, fault string) {
 		t.Helper()
 		what, key := fmt.Sprintf("each by itself, %s %s its %s", l.kit.Devices[at].Name, fault, op), next()

@@ -24,10 +24,10 @@ func TestLife(t *testing.T) {
 					w.wants("moved", map[string]string{"d1": "", "d2": users("alice:9")})
 					w.quiet("moved")
 					time.Sleep(time.Second)
-					before := len(w.boxes["d2"].calls)
+					before := w.boxes["d2"].all()
 					w.must(mode, Change{"a", on(users("alice:9"), "d2")})
-					if after := len(w.boxes["d2"].calls); after != before {
-						t.Errorf("what is the case already costs %v", w.boxes["d2"].calls[before:])
+					if after := w.boxes["d2"].all(); len(after) != len(before) {
+						t.Errorf("what is the case already costs %v", after[len(before):])
 					}
 					w.must(mode, Change{"a", nil})
 					w.wants("gone", same("", "d1", "d2"))

@@ -452,6 +452,13 @@ func (b *box) called(op string) int {
 	return len(slices.DeleteFunc(slices.Clone(b.calls), func(c string) bool { return c != op }))
 }
 
+// all gives the requests so far.
+func (b *box) all() []string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Clone(b.calls)
+}
+
 // xml gives a configuration with what stands in the system container.
 func xml(s string) *tree.Node {
 	if s != "" {
