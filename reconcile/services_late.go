@@ -48,6 +48,10 @@ func (k *Services) ask(ctx context.Context, digest string, r service.Request) (s
 	return q.output, q.err
 }
 
+// lastWord is for a server of handlers to say by itself, and better, that one is
+// late, once the time of service code is over.
+const lastWord = 2 * time.Second
+
 // asking gives what a handler is at work on, or has it begin.
 func (k *Services) asking(ctx context.Context, digest string, r service.Request) (*asked, error) {
 	name := r.Instance.Name()
@@ -66,7 +70,7 @@ func (k *Services) asking(ctx context.Context, digest string, r service.Request)
 		k.setSlow(name, true)
 		return nil, &Waiting{For: "the handler of " + r.Instance.Service + ", which is at work on others", Period: cmp.Or(k.Wait, k.Timeout)}
 	}
-	work, cancel := context.WithTimeout(context.WithoutCancel(ctx), k.Timeout)
+	work, cancel := context.WithTimeout(context.WithoutCancel(ctx), k.Timeout+lastWord)
 	q = &asked{service: r.Instance.Service, digest: digest, cancel: cancel, done: make(chan struct{})}
 	k.asked[name] = q
 	k.mu.Unlock()

@@ -66,7 +66,7 @@ func TestServicesOfLateHandlers(t *testing.T) {
 		if e := w.eventsOf(sse.TypeServiceFailed); len(e) != 0 {
 			t.Errorf("failed before the time is over: %+v", e)
 		}
-		time.Sleep(30 * time.Second)
+		time.Sleep(33 * time.Second)
 		settle()
 		if e := w.eventsOf(sse.TypeServiceFailed); len(e) != 1 || !strings.Contains(e[0].Message, "motd[hung]") {
 			t.Errorf("of the one that hangs is told: %+v", e)

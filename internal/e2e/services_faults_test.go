@@ -66,7 +66,11 @@ func (l *lab) idle() {
 			store = netconf.Running
 		}
 		s := l.session(i)
-		if err := s.Lock(ctx, store); err != nil {
+		err := s.Lock(ctx, store)
+		for deadline := time.Now().Add(20 * time.Second); err != nil && time.Now().Before(deadline); err = s.Lock(ctx, store) {
+			time.Sleep(500 * time.Millisecond) // the agent may be at work on it again
+		}
+		if err != nil {
 			l.daemon.t.Errorf("%s is left locked: %v", d.Name, err)
 		} else if err := s.Unlock(ctx, store); err != nil {
 			l.daemon.t.Error(err)
